@@ -5,9 +5,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 from slack_bolt.context.async_context import AsyncBoltContext
@@ -29,6 +28,7 @@ from findimg_bot.slack.people import read_person
 from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.visibility import Viewer, current_viewer
+from findimg_bot.slack_objects import SlackObject
 
 UNANSWERED_REQUEST = "unanswered_request"  # key of the context
 _HOOKS = "https://hooks.slack.com"
@@ -79,7 +79,7 @@ class Admission(AsyncMiddleware):
         longest_wait.set(ANSWER_SECONDS)
         return await next()
 
-    async def _record(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+    async def _record(self, body: SlackObject, context: AsyncBoltContext) -> bool:
         """Record a request until it is answered, and return whether it is new.
 
         Events about pictures are not recorded. If one is lost, the comparison with Slack finds the change.
@@ -99,7 +99,7 @@ class Admission(AsyncMiddleware):
         parts = urlsplit(response_url)
         return (parts.scheme, parts.netloc) == self._hooks
 
-    async def _refuse(self, body: dict[str, Any], context: AsyncBoltContext, reason: str) -> BoltResponse:
+    async def _refuse(self, body: SlackObject, context: AsyncBoltContext, reason: str) -> BoltResponse:
         if "command" in body:
             return BoltResponse(status=200, body=reason)
         if body.get("type") == "shortcut":
@@ -124,7 +124,7 @@ class Admission(AsyncMiddleware):
         return BoltResponse(status=200)
 
 
-async def _tell(body: Mapping[str, Any], context: AsyncBoltContext, text: str) -> None:
+async def _tell(body: SlackObject, context: AsyncBoltContext, text: str) -> None:
     """Tell the person who caused a request something, where that was."""
     if not context.channel_id or not context.user_id:
         return
@@ -136,7 +136,7 @@ async def _tell(body: Mapping[str, Any], context: AsyncBoltContext, text: str) -
         _log.info("A person got no message: %s", slack_failure(error))
 
 
-async def _report_interruption(body: Mapping[str, Any], context: AsyncBoltContext) -> None:
+async def _report_interruption(body: SlackObject, context: AsyncBoltContext) -> None:
     """Tell the person that another bot ended while it sent the answer."""
     respond = context.respond
     if respond is None or not body.get("response_url"):
@@ -146,7 +146,7 @@ async def _report_interruption(body: Mapping[str, Any], context: AsyncBoltContex
         await respond(_INTERRUPTED, response_type="ephemeral", replace_original=False)
 
 
-def _is_chat_in_channel(body: Mapping[str, Any]) -> bool:
+def _is_chat_in_channel(body: SlackObject) -> bool:
     """Return whether an event is a message that is not for the bot. Slack sends all of them to get the deleted ones."""
     event = body.get("event") or {}
     return (
@@ -156,13 +156,13 @@ def _is_chat_in_channel(body: Mapping[str, Any]) -> bool:
     )
 
 
-def _thread(body: Mapping[str, Any]) -> str | None:
+def _thread(body: SlackObject) -> str | None:
     """Return the thread in which somebody asked, None outside of threads."""
     about = body.get("event") or body.get("container") or body.get("message") or {}
     return about.get("thread_ts")
 
 
-def _user(body: Mapping[str, Any], context: AsyncBoltContext) -> str:
+def _user(body: SlackObject, context: AsyncBoltContext) -> str:
     """Return the id of the person who caused a request, empty if Slack names nobody."""
     inputs = (body.get("event") or {}).get("inputs") or {}
     return str(context.user_id or (inputs.get("user_context") or {}).get("id") or "")

@@ -1,8 +1,6 @@
 """Decides who may ask the bot, and where: by workspace, person and channel."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 
@@ -12,6 +10,7 @@ from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE
 from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
 from findimg_bot.slack.installation.workspaces import may_install
 from findimg_bot.slack.people import read_person
+from findimg_bot.slack_objects import SlackObject
 
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."
 _OTHER_TEAM = (
@@ -39,7 +38,7 @@ class AdmissionRules:
         self._settings = settings
         self._warned: set[str] = set()  # teams whose refusal was logged
 
-    def refusal(self, body: Mapping[str, Any], context: AsyncBoltContext) -> str:
+    def refusal(self, body: SlackObject, context: AsyncBoltContext) -> str:
         """Return why a request is refused, empty when it is not."""
         if body.get("event", {}).get("type") in ("app_uninstalled", "tokens_revoked"):
             return ""  # must be handled for every workspace
@@ -58,7 +57,7 @@ class AdmissionRules:
             return _NOT_ALLOWED
         return ""
 
-    def hide_other_channel(self, body: Mapping[str, Any]) -> None:
+    def hide_other_channel(self, body: SlackObject) -> None:
         """Remove from an event of the assistant panel what the person looks at, if the bot may not answer there."""
         event = body.get("event") or {}
         channels = self._settings.allowed_channels
@@ -78,7 +77,7 @@ class AdmissionRules:
             _log.warning("The workspace %s is refused. To allow it, add its id to FINDIMG_ALLOW_TEAMS.", team)
         return _TEAM_NOT_ALLOWED.format(team=team)
 
-    def _is_from_allowed_team(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+    def _is_from_allowed_team(self, body: SlackObject, context: AsyncBoltContext) -> bool:
         """Return whether the person is of the workspace that installed the app, or of another allowed one."""
         person = read_person(body, context)
         if not person.is_member and not (person.team and may_install(self._settings, person.team)):
@@ -86,13 +85,13 @@ class AdmissionRules:
         # Nobody asked for a preview, so people of other organisations are not shown one.
         return not (body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared")
 
-    def _is_allowed_function(self, body: Mapping[str, Any]) -> bool:
+    def _is_allowed_function(self, body: SlackObject) -> bool:
         """Return whether a function may run. It runs in no channel, for the person who asks."""
         person = body["event"].get("inputs", {}).get("user_context") or {}
         users = self._settings.allowed_users
         return not self._settings.allowed_channels and (not users or person.get("id") in users)
 
-    def _is_in_allowed_channel(self, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+    def _is_in_allowed_channel(self, body: SlackObject, context: AsyncBoltContext) -> bool:
         channels = self._settings.allowed_channels
         if not channels:
             return True
@@ -104,11 +103,11 @@ class AdmissionRules:
         return {channel, channel_of_teach_modal(body.get("view") or {})} - {None} <= channels
 
 
-def is_about_pictures(body: Mapping[str, Any]) -> bool:
+def is_about_pictures(body: SlackObject) -> bool:
     """Return whether a request is an event about pictures in channels, which needs no answer."""
     event = body.get("event") or {}
     return event.get("type") in _PICTURE_EVENTS or event.get("subtype") == "message_deleted"
 
 
-def _is_search_outside_channels(body: Mapping[str, Any]) -> bool:
+def _is_search_outside_channels(body: SlackObject) -> bool:
     return body.get("type") == "shortcut" or (body.get("view") or {}).get("callback_id") in (SEARCH, SHARE)

@@ -6,7 +6,6 @@ messages that name what the person looks at. Each of them starts a thread.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -16,6 +15,7 @@ from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.guidance import suggested_prompts
 from findimg_bot.slack.limits import PROMPTS
+from findimg_bot.slack_objects import SlackObject
 
 PANEL_SCOPE = "assistant:write"
 _CHANNEL_ENTITY = "slack#/types/channel_id"
@@ -28,7 +28,7 @@ def has_panel(context: AsyncBoltContext) -> bool:
     return result is not None and PANEL_SCOPE in (result.bot_scopes or ())
 
 
-def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
+def viewed_channel(viewed: SlackObject | None) -> str:
     """Return the id of the channel that a person looks at beside the assistant panel, empty when there is none.
 
     Args:
@@ -41,7 +41,7 @@ def viewed_channel(viewed: Mapping[str, Any] | None) -> str:
 
 
 async def suggest_prompts(
-    channel: str, viewed: Mapping[str, Any] | None, context: AsyncBoltContext, client: AsyncWebClient
+    channel: str, viewed: SlackObject | None, context: AsyncBoltContext, client: AsyncWebClient
 ) -> None:
     """Show in the panel what a person can ask.
 

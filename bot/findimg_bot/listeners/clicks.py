@@ -1,8 +1,6 @@
 """What a click is about, and where its answer goes."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
@@ -16,6 +14,7 @@ from findimg_bot.slack.blocks.text import file_name
 from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.pictures.image_files import blocks_of
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply
+from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.store import StoredQuestion
 
 # Elements of an answer whose value starts with the id of its question.
@@ -35,7 +34,7 @@ async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQu
     return stored
 
 
-async def hits_of_results_message(context: AsyncBoltContext, message: Mapping[str, Any]) -> dict[str, str]:
+async def hits_of_results_message(context: AsyncBoltContext, message: SlackObject) -> dict[str, str]:
     """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names.
 
     A message that forwards an answer has the same images.
@@ -52,7 +51,7 @@ async def hits_of_results_message(context: AsyncBoltContext, message: Mapping[st
     return {}
 
 
-def thread_of_click(body: dict[str, Any]) -> str | None:
+def thread_of_click(body: SlackObject) -> str | None:
     """Return the thread that contains the clicked message, None when it is not in a thread."""
     container = body["container"]
     thread = container.get("thread_ts") or body.get("message", {}).get("thread_ts")

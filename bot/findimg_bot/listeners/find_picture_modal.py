@@ -1,8 +1,5 @@
 """Shared by the listeners of the modal `Find a picture`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -13,9 +10,10 @@ from findimg_bot.slack.blocks.guidance import SMALL_TALK
 from findimg_bot.slack.blocks.modals.find_picture import read_words, results_in_modal
 from findimg_bot.slack.message_text import read_message
 from findimg_bot.slack.modal_reply import ModalReply
+from findimg_bot.slack_objects import SlackObject
 
 
-async def answer_in_modal(view: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def answer_in_modal(view: SlackObject, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Search for what the person typed, and show the found pictures in the modal."""
     services = services_of(context)
     user = str(context.user_id)

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -32,6 +31,7 @@ from findimg_bot.slack.modal_reply import ModalReply
 from findimg_bot.slack.pictures.download import download
 from findimg_bot.slack.pictures.image_files import SlackFile
 from findimg_bot.slack.replies import SEARCHING, Reply
+from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.store import StoredQuestion
 
 _CHOICES = "/teach"  # command of a stored question that holds the choices on other pages
@@ -87,7 +87,7 @@ async def show_pictures(
 async def show_other_pictures(
     context: AsyncBoltContext,
     client: AsyncWebClient,
-    view: dict[str, Any],
+    view: SlackObject,
     choose: Callable[[TeachRequest, Choices, StoredQuestion | None], Awaitable[PicturePage]],
 ) -> None:
     """Keep what is ticked in the modal, and show other pictures in it.
@@ -126,7 +126,7 @@ async def show_uploads(
     await show_pictures(context, client, reply, request, PicturePage(question))
 
 
-async def chosen_so_far(context: AsyncBoltContext, view: dict[str, Any]) -> tuple[Choices, StoredQuestion | None]:
+async def chosen_so_far(context: AsyncBoltContext, view: SlackObject) -> tuple[Choices, StoredQuestion | None]:
     """Return the choices on all pages of the modal, and the stored question of the shown page.
 
     Raises:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from findimg.errors import StorageError
 from findimg_bot.slack.delivery_record import SupersededError
+from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.database import Database
 from findimg_bot.state.requests import LEASE_SECONDS, NewRequest, Requests, TakenRequest
 from findimg_bot.state.write_queue import WriteQueue
@@ -80,7 +81,7 @@ class RequestRecovery:
         self._is_stopped = False
         database.run(self._requests.keep_lease)
 
-    async def record(self, body: Mapping[str, Any], team: str) -> UnansweredRequest | None:
+    async def record(self, body: SlackObject, team: str) -> UnansweredRequest | None:
         """Record a request of Slack before it is acknowledged. Return None for an event that was recorded before.
 
         If the database does not answer, commands and clicks are accepted without a record. Slack repeats events.

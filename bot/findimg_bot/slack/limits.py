@@ -6,7 +6,8 @@ Source: Slack's reference of blocks, block elements and composition objects.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+
+from findimg_bot.slack_objects import SlackObject
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -54,7 +55,7 @@ def clip(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def check_message(text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+def check_message(text: str, blocks: Sequence[SlackObject]) -> None:
     """Check a message.
 
     Raises:
@@ -64,7 +65,7 @@ def check_message(text: str, blocks: Sequence[Mapping[str, Any]]) -> None:
     _blocks(blocks, MESSAGE_BLOCKS)
 
 
-def check_view(view: Mapping[str, Any]) -> None:
+def check_view(view: SlackObject) -> None:
     """Check a modal or a Home tab.
 
     Raises:
@@ -81,7 +82,7 @@ def check_view(view: Mapping[str, Any]) -> None:
     _blocks(view["blocks"], VIEW_BLOCKS)
 
 
-def _blocks(blocks: Sequence[Mapping[str, Any]], most: int) -> None:
+def _blocks(blocks: Sequence[SlackObject], most: int) -> None:
     if len(blocks) > most:
         raise LimitError(f"{len(blocks)} blocks, at most {most} are allowed")
     ids = [block["block_id"] for block in blocks if "block_id" in block]
@@ -95,39 +96,39 @@ def _blocks(blocks: Sequence[Mapping[str, Any]], most: int) -> None:
         check(block)
 
 
-def _header(block: Mapping[str, Any]) -> None:
+def _header(block: SlackObject) -> None:
     _length("header", block["text"]["text"], HEADER_TEXT)
 
 
-def _context(block: Mapping[str, Any]) -> None:
+def _context(block: SlackObject) -> None:
     _count("context elements", block["elements"], CONTEXT_ELEMENTS)
     for element in block["elements"]:
         _element(element)
 
 
-def _actions(block: Mapping[str, Any]) -> None:
+def _actions(block: SlackObject) -> None:
     _count("actions", block["elements"], ACTIONS_ELEMENTS)
     _distinct(block["elements"])
     for element in block["elements"]:
         _element(element)
 
 
-def _carousel(block: Mapping[str, Any]) -> None:
+def _carousel(block: SlackObject) -> None:
     _count("cards", block["elements"], CAROUSEL_CARDS)
     for card in block["elements"]:
         _card(card)
 
 
-def _input(block: Mapping[str, Any]) -> None:
+def _input(block: SlackObject) -> None:
     _length("label", block["label"]["text"], LABEL_TEXT)
     _element(block["element"])
 
 
-def _divider(block: Mapping[str, Any]) -> None:
+def _divider(block: SlackObject) -> None:
     """A divider has no limits."""
 
 
-def _section(block: Mapping[str, Any]) -> None:
+def _section(block: SlackObject) -> None:
     if "text" in block:
         _length("section", block["text"]["text"], SECTION_TEXT)
     elif not block.get("fields"):
@@ -140,7 +141,7 @@ def _section(block: Mapping[str, Any]) -> None:
         _element(block["accessory"])
 
 
-def _card(card: Mapping[str, Any]) -> None:
+def _card(card: SlackObject) -> None:
     for name, most in (("title", CARD_TITLE), ("subtitle", CARD_TITLE), ("body", CARD_BODY)):
         if name in card:
             _length(f"card {name}", card[name]["text"], most)
@@ -155,7 +156,7 @@ def _card(card: Mapping[str, Any]) -> None:
         _element(element)
 
 
-def _image(image: Mapping[str, Any]) -> None:
+def _image(image: SlackObject) -> None:
     _length("alt_text", image["alt_text"], ALT_TEXT)
     if "title" in image:
         _length("image title", image["title"]["text"], IMAGE_TITLE)
@@ -167,14 +168,14 @@ def _image(image: Mapping[str, Any]) -> None:
         raise LimitError("a slack_file has both or neither of id and url")
 
 
-def _element(element: Mapping[str, Any]) -> None:
+def _element(element: SlackObject) -> None:
     check = _ELEMENT_CHECKS.get(element["type"])
     if check is None:
         raise LimitError(f"the limits of an element {element['type']!r} are not known")
     check(element)
 
 
-def _button(button: Mapping[str, Any]) -> None:
+def _button(button: SlackObject) -> None:
     _length("button", button["text"]["text"], BUTTON_TEXT)
     _identifier(button["action_id"])
     if len(button.get("value", "")) > BUTTON_VALUE:
@@ -185,7 +186,7 @@ def _button(button: Mapping[str, Any]) -> None:
         _confirmation(button["confirm"])
 
 
-def _menu(menu: Mapping[str, Any]) -> None:
+def _menu(menu: SlackObject) -> None:
     _identifier(menu["action_id"])
     _placeholder(menu)
     groups = menu.get("option_groups") or [menu]
@@ -197,23 +198,23 @@ def _menu(menu: Mapping[str, Any]) -> None:
         _options(group["options"])
 
 
-def _checkboxes(element: Mapping[str, Any]) -> None:
+def _checkboxes(element: SlackObject) -> None:
     _identifier(element["action_id"])
     _count("check boxes", element["options"], CHECKBOXES)
     _options([*element["options"], *element.get("initial_options", ())])
 
 
-def _context_text(element: Mapping[str, Any]) -> None:
+def _context_text(element: SlackObject) -> None:
     _length("context text", element["text"], SECTION_TEXT)
 
 
-def _file_input(element: Mapping[str, Any]) -> None:
+def _file_input(element: SlackObject) -> None:
     _identifier(element["action_id"])
     if not 1 <= element.get("max_files", FILES) <= FILES:
         raise LimitError(f"a file input takes 1 to {FILES} files")
 
 
-def _text_input(element: Mapping[str, Any]) -> None:
+def _text_input(element: SlackObject) -> None:
     _identifier(element["action_id"])
     most = element.get("max_length", INPUT_TEXT)
     if not 1 <= most <= INPUT_TEXT:
@@ -223,12 +224,12 @@ def _text_input(element: Mapping[str, Any]) -> None:
     _placeholder(element)
 
 
-def _conversations_select(element: Mapping[str, Any]) -> None:
+def _conversations_select(element: SlackObject) -> None:
     _identifier(element["action_id"])
     _placeholder(element)
 
 
-_BLOCK_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+_BLOCK_CHECKS: Mapping[str, Callable[[SlackObject], None]] = {
     "actions": _actions,
     "carousel": _carousel,
     "context": _context,
@@ -238,7 +239,7 @@ _BLOCK_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "input": _input,
     "section": _section,
 }
-_ELEMENT_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+_ELEMENT_CHECKS: Mapping[str, Callable[[SlackObject], None]] = {
     "button": _button,
     "checkboxes": _checkboxes,
     "conversations_select": _conversations_select,
@@ -251,18 +252,18 @@ _ELEMENT_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
 }
 
 
-def _placeholder(element: Mapping[str, Any]) -> None:
+def _placeholder(element: SlackObject) -> None:
     if "placeholder" in element:
         _length("placeholder", element["placeholder"]["text"], PLACEHOLDER)
 
 
-def _options(options: Iterable[Mapping[str, Any]]) -> None:
+def _options(options: Iterable[SlackObject]) -> None:
     for option in options:
         _length("option", option["text"]["text"], OPTION_TEXT)
         _length("option's value", option["value"], OPTION_VALUE)
 
 
-def _confirmation(confirm: Mapping[str, Any]) -> None:
+def _confirmation(confirm: SlackObject) -> None:
     for name, most in (
         ("title", CONFIRM_TITLE),
         ("text", CONFIRM_TEXT),
@@ -272,7 +273,7 @@ def _confirmation(confirm: Mapping[str, Any]) -> None:
         _length(f"confirmation's {name}", confirm[name]["text"], most)
 
 
-def _distinct(elements: Iterable[Mapping[str, Any]]) -> None:
+def _distinct(elements: Iterable[SlackObject]) -> None:
     ids = [element["action_id"] for element in elements]
     if len(ids) != len(set(ids)):
         raise LimitError("an action_id occurs twice in one block")

@@ -1,10 +1,10 @@
 """Who caused a request of Slack."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
+
+from findimg_bot.slack_objects import SlackObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Person:
         return f"{self.team}/{self.user}"
 
 
-def read_person(body: Mapping[str, Any], context: AsyncBoltContext) -> Person:
+def read_person(body: SlackObject, context: AsyncBoltContext) -> Person:
     """Return the person who caused a request.
 
     With Slack Connect, people of other organisations share channels with the bot.
@@ -33,7 +33,7 @@ def read_person(body: Mapping[str, Any], context: AsyncBoltContext) -> Person:
     return Person(team, str(context.user_id or ""), is_member)
 
 
-def _is_member(team: str, body: Mapping[str, Any], context: AsyncBoltContext) -> bool:
+def _is_member(team: str, body: SlackObject, context: AsyncBoltContext) -> bool:
     result = context.authorize_result
     installed = {result.team_id, result.enterprise_id} - {None} if result else set()
     if result and result.team_id is None:
@@ -49,7 +49,7 @@ def _is_member(team: str, body: Mapping[str, Any], context: AsyncBoltContext) ->
     return not shared and result is not None and enterprise is not None and enterprise == result.enterprise_id
 
 
-def _team(body: Mapping[str, Any]) -> str:
+def _team(body: SlackObject) -> str:
     """Return the team of the person who caused a request, empty where Slack does not give it."""
     if event := body.get("event"):
         team = event.get("user_team") or event.get("source_team") or event.get("team")

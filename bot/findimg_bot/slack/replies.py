@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
@@ -267,7 +268,7 @@ def _content(message: Message) -> dict[str, Any]:
     return {"text": message.text, "blocks": list(message.blocks)}
 
 
-def _post(client: AsyncWebClient, channel: str, thread: str | None, message: Message) -> Awaitable[Any]:
+def _post(client: AsyncWebClient, channel: str, thread: str | None, message: Message) -> Awaitable[AsyncSlackResponse]:
     return client.chat_postMessage(
         channel=channel, unfurl_links=False, unfurl_media=False, thread_ts=thread, **_content(message)
     )
@@ -290,7 +291,7 @@ def _refusal(answer: WebhookResponse) -> Exception:
     return RefusedError(text) if "invalid_blocks" in answer.body else SlackRequestError(text)
 
 
-async def _raise_refusal(call: Awaitable[Any]) -> None:
+async def _raise_refusal(call: Awaitable[AsyncSlackResponse]) -> None:
     try:
         await call
     except SlackApiError as error:

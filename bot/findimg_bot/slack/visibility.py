@@ -7,18 +7,19 @@ members of that channel. Guests and people of other organisations see only pictu
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from findimg.library.channels import NO_CHANNELS, Channels
 from findimg_bot.errors import SLACK_ERRORS, access_error, slack_failure
+from findimg_bot.slack_objects import SlackObject
 
 _SECONDS = 60.0  # for which an answer of Slack is used again
 _PAGE = 200  # channels in one answer
@@ -114,7 +115,7 @@ def _reason(error: BaseException) -> str:
     return f"{slack_failure(error)}. Try again in a minute."
 
 
-def _is_full_member(person: Mapping[str, Any], team: str) -> bool:
+def _is_full_member(person: SlackObject, team: str) -> bool:
     """Return whether a person is a member of the workspace and no guest."""
     if any(person.get(each) for each in ("deleted", "is_stranger", "is_restricted", "is_ultra_restricted")):
         return False
@@ -122,7 +123,7 @@ def _is_full_member(person: Mapping[str, Any], team: str) -> bool:
     return team in (person.get("team_id"), grid.get("enterprise_id"), *(grid.get("teams") or ()))
 
 
-async def all_channels(method: Callable[..., Awaitable[Any]], **arguments: Any) -> dict[str, str]:
+async def all_channels(method: Callable[..., Awaitable[AsyncSlackResponse]], **arguments: str | None) -> dict[str, str]:
     """Return the names of the channels that a method of Slack's Web API lists, by id. Archived ones are left out."""
     found: dict[str, str] = {}
     cursor = ""

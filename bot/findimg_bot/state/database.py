@@ -1,6 +1,7 @@
 """Open the database of the bot's state: a SQLite file, or PostgreSQL for bots on several machines."""
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -156,7 +157,7 @@ def _open_file(url: URL) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def set_pragmas(connection: Any, _: Any) -> None:
+    def set_pragmas(connection: sqlite3.Connection, _: object) -> None:
         connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
 
     return engine

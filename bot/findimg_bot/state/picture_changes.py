@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, select, update
 
 from findimg.library.channels import HiddenPictures, PicturePlace
 from findimg_bot.state.database import Database, insert_row
@@ -199,7 +199,7 @@ def delete_old_changes(connection: Connection) -> None:
     connection.execute(delete(picture_changes).where(old))
 
 
-def _change(row: Any) -> PictureChange:
+def _change(row: RowMapping) -> PictureChange:
     place = PicturePlace(row["team"], row["channel"], row["file"])
     return PictureChange(place, Action(row["action"]), row["noticed"], row["attempts"])
 

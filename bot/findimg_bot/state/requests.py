@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, select, update
 
+from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.database import insert_row, insert_rows
 from findimg_bot.state.tables import events, leases, requests
 
@@ -23,7 +24,7 @@ class NewRequest:
 
     id: str  # new for each request
     team: str
-    body: Mapping[str, Any]  # what Slack sent. Tokens in it are not stored.
+    body: SlackObject  # what Slack sent. Tokens in it are not stored.
     event: str  # the id of an event, which Slack may send again. Empty for other requests.
 
 
@@ -136,7 +137,7 @@ def claim_events(connection: Connection, claims: Mapping[str, str]) -> dict[str,
     return claimed
 
 
-def _without_tokens(body: Mapping[str, Any]) -> dict[str, Any]:
+def _without_tokens(body: SlackObject) -> dict[str, Any]:
     kept = {name: value for name, value in body.items() if name not in _TOKENS}
     if isinstance(kept.get("event"), dict):
         kept["event"] = {name: value for name, value in kept["event"].items() if name not in _TOKENS}

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import suppress
-from typing import Any
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,11 +13,12 @@ from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.home_tab import home_tab
 from findimg_bot.slack.blocks.taught_names import taught_home_blocks
+from findimg_bot.slack_objects import SlackObject
 
 _log = logging.getLogger(__name__)
 
 
-async def app_home_opened(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def app_home_opened(event: SlackObject, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Show the Home tab, or suggestions in the assistant panel."""
     if event.get("tab") == "home":
         await _publish_home(event["user"], context, client)

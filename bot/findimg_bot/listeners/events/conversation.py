@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -29,11 +29,12 @@ from findimg_bot.slack.message_text import MessageText, read_message
 from findimg_bot.slack.picture_requests import image_task, name_to_teach
 from findimg_bot.slack.pictures.image_files import SlackFile, find_newest, images_of, thread_messages
 from findimg_bot.slack.replies import ConversationReply
+from findimg_bot.slack_objects import SlackObject
 
 _NO_PICTURE = "There is no picture here. Send one, or ask in the thread of one."
 
 
-async def answer_message(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def answer_message(event: SlackObject, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Answer in the message's thread, in a direct message beside the message.
 
     Without words of its own, a message in a thread is about the image that starts the thread, else about the newest
@@ -77,7 +78,7 @@ async def answer_message(event: dict[str, Any], context: AsyncBoltContext, clien
             await reply.send(help_message("/findimg"))
 
 
-async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> list[SlackFile]:
+async def _newest_in_sight(client: AsyncWebClient, event: SlackObject) -> list[SlackFile]:
     """Return the newest image of the channel beside the assistant panel, else of the conversation outside of threads.
 
     Raises:
@@ -91,7 +92,7 @@ async def _newest_in_sight(client: AsyncWebClient, event: Mapping[str, Any]) -> 
 
 
 async def _teach_from_message(
-    name: str, event: Mapping[str, Any], context: AsyncBoltContext, client: AsyncWebClient, reply: ConversationReply
+    name: str, event: SlackObject, context: AsyncBoltContext, client: AsyncWebClient, reply: ConversationReply
 ) -> None:
     """Teach a name with the pictures of the message, else with those that the thread is about."""
     services = services_of(context)
@@ -108,9 +109,7 @@ async def _teach_from_message(
     await teach_and_confirm(context, client, reply, name, Choices(), files)
 
 
-async def _messages_with_pictures(
-    client: AsyncWebClient, event: Mapping[str, Any], bot: str | None
-) -> list[Mapping[str, Any]]:
+async def _messages_with_pictures(client: AsyncWebClient, event: SlackObject, bot: str | None) -> list[SlackObject]:
     """Return the messages of a thread that can hold the picture in question: its start, then the newest reply first.
 
     Args:

@@ -13,13 +13,14 @@ from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.limits import check_message
 from findimg_bot.slack.replies import RefusedError
+from findimg_bot.slack_objects import SlackObject
 
 _MOST = 5  # links of one message; Slack shows no more previews
 _REFUSED_BLOCKS = {"cannot_parse_attachment", "invalid_blocks", "invalid_unfurls_format"}
 _log = logging.getLogger(__name__)
 
 
-async def link_shared(event: dict[str, Any], context: AsyncBoltContext, client: AsyncWebClient) -> None:
+async def link_shared(event: SlackObject, context: AsyncBoltContext, client: AsyncWebClient) -> None:
     """Show previews of links to indexed images. Nobody asked, so a failure is only logged."""
     services = services_of(context)
     # A link in the message field is in no channel yet.

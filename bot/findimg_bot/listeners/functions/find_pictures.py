@@ -14,6 +14,7 @@ from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.message_text import read_message
+from findimg_bot.slack_objects import SlackObject
 
 _DEFAULT, _MOST = 5, 10  # pictures
 _NO_LINKS = (
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 async def find_pictures(
-    inputs: dict[str, Any], context: AsyncBoltContext, complete: AsyncComplete, fail: AsyncFail
+    inputs: SlackObject, context: AsyncBoltContext, complete: AsyncComplete, fail: AsyncFail
 ) -> None:
     """Return the best pictures for the words, or end the workflow with the reason why there are none."""
     services = services_of(context)
@@ -39,7 +40,7 @@ async def find_pictures(
         _log.warning("A step of a workflow got no answer: %s", slack_failure(error))
 
 
-async def _outputs(reader: LibraryReader, inputs: dict[str, Any]) -> dict[str, Any]:
+async def _outputs(reader: LibraryReader, inputs: SlackObject) -> dict[str, Any]:
     message = read_message(str(inputs.get("words") or ""))
     if message.intent != "query":
         raise QueryError("The step needs words for what the pictures show, such as: cat sofa.")

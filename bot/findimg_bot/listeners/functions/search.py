@@ -19,6 +19,7 @@ from findimg_bot.slack.blocks.results.results_page import ResultsPage
 from findimg_bot.slack.blocks.text import file_name, plain
 from findimg_bot.slack.limits import SEARCH_RESULTS
 from findimg_bot.slack.message_text import read_message
+from findimg_bot.slack_objects import SlackObject
 
 _APP = "https://slack.com/app_redirect"
 _log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ _log = logging.getLogger(__name__)
 
 async def search(
     ack: AsyncAck,
-    inputs: dict[str, Any],
-    body: dict[str, Any],
+    inputs: SlackObject,
+    body: SlackObject,
     context: AsyncBoltContext,
     complete: AsyncComplete,
     fail: AsyncFail,
@@ -51,7 +52,7 @@ async def search(
 
 
 async def _results(
-    reader: LibraryReader, query: str, body: dict[str, Any], context: AsyncBoltContext
+    reader: LibraryReader, query: str, body: SlackObject, context: AsyncBoltContext
 ) -> list[dict[str, Any]]:
     message = read_message(query)
     if message.intent != "query":

@@ -41,7 +41,7 @@ def is_offered(element: Json, channel: Channel) -> bool:
     return not (channel.is_im and chosen.get("exclude_bot_users"))
 
 
-def chosen_values(element: Json, value: Any) -> Json:
+def chosen_values(element: Json, value: object) -> Json:
     """Return the chosen values in the form that Slack uses for an element's type."""
     match element["type"]:
         case "static_select" | "radio_buttons" | "overflow":
@@ -58,12 +58,12 @@ def chosen_values(element: Json, value: Any) -> Json:
             return {"value": value}
 
 
-def listed(value: Any) -> list[Any]:
+def listed(value: object) -> list[Any]:
     """Return a list as it is, and an empty list for anything else."""
     return value if isinstance(value, list) else []
 
 
-def _option(element: Json, value: Any) -> Json:
+def _option(element: Json, value: object) -> Json:
     groups = element.get("option_groups", [element])
     for option in [each for group in groups for each in group["options"]]:
         if option.get("value") == value:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from findimg_bot.local_slack.actions.element_values import (
     chosen_values,
@@ -36,7 +35,7 @@ class Interactions(Member):
     """The actions of one person on elements of messages and modals."""
 
     async def act(
-        self, place: ElementPlace, value: Any = None, values: Mapping[str, Mapping[str, Json]] | None = None
+        self, place: ElementPlace, value: object = None, values: Mapping[str, Mapping[str, Json]] | None = None
     ) -> None:
         """Use a button or another element of a message or a view.
 

@@ -18,7 +18,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TYPES: dict[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool, "object": dict}
 
 
-def _date(value: Any, where: str, report: Report) -> None:
+def _date(value: object, where: str, report: Report) -> None:
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         report.add("must be a date such as 2026-01-31", where)
 
@@ -101,7 +101,7 @@ class Functions:
         finally:
             self._end(execution)
 
-    def complete(self, execution_id: str, outputs: Any) -> str:
+    def complete(self, execution_id: str, outputs: object) -> str:
         """Complete a run; return Slack's error, empty where there is none."""
         execution = self._running.get(execution_id)
         if execution is None or execution.done.done():

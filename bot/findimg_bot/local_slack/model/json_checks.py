@@ -23,7 +23,7 @@ class Report:
 def string(most: int, least: int = 1) -> Check:
     """Return a check for a string of `least` to `most` characters."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         if not isinstance(value, str):
             report.add("must be a string", where)
         elif len(value) > most:
@@ -38,7 +38,7 @@ def url(most: int) -> Check:
     """Return a check for a web address of at most `most` characters."""
     length = string(most)
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         length(value, where, report)
         if isinstance(value, str) and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
             report.add("must be a valid URL", where)
@@ -46,7 +46,7 @@ def url(most: int) -> Check:
     return check
 
 
-def boolean(value: Any, where: str, report: Report) -> None:
+def boolean(value: object, where: str, report: Report) -> None:
     """Check that a value is true or false."""
     if not isinstance(value, bool):
         report.add("must be a boolean", where)
@@ -55,7 +55,7 @@ def boolean(value: Any, where: str, report: Report) -> None:
 def number(least: int, most: int) -> Check:
     """Return a check for a whole number from `least` to `most`."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         if not isinstance(value, int) or not least <= value <= most:
             report.add(f"must be a number from {least} to {most}", where)
 
@@ -65,7 +65,7 @@ def number(least: int, most: int) -> Check:
 def choice(*values: str) -> Check:
     """Return a check for one of several strings."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         if value not in values:
             report.add(f"must be one of {', '.join(values)}", where)
 
@@ -75,7 +75,7 @@ def choice(*values: str) -> Check:
 def list_of(each: Check, most: int, least: int = 1) -> Check:
     """Return a check for a list of `least` to `most` items that pass `each`."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         if not isinstance(value, list):
             report.add("must be an array", where)
             return
@@ -93,7 +93,7 @@ def object_with(required: Mapping[str, Check], optional: Mapping[str, Check] | N
     """Return a check for an object with these fields and no others."""
     known = {**(optional or {}), **required}
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         if not isinstance(value, dict):
             report.add("must be an object", where)
             return
@@ -112,7 +112,7 @@ def object_with(required: Mapping[str, Check], optional: Mapping[str, Check] | N
 def one_of_types(kinds: Mapping[str, Check]) -> Check:
     """Return a check for an object of one of several types, named by `type`."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         kind = str(value.get("type")) if isinstance(value, dict) else ""
         if kind in kinds:
             kinds[kind](value, where, report)
@@ -122,14 +122,14 @@ def one_of_types(kinds: Mapping[str, Check]) -> Check:
     return check
 
 
-def anything(value: Any, where: str, report: Report) -> None:
+def anything(value: object, where: str, report: Report) -> None:
     """Accept every value."""
 
 
 def distinct(inner: Check, list_name: str, id_name: str) -> Check:
     """Return `inner` with a check that no id occurs twice in the named list."""
 
-    def check(value: Any, where: str, report: Report) -> None:
+    def check(value: object, where: str, report: Report) -> None:
         inner(value, where, report)
         items = value.get(list_name) if isinstance(value, dict) else value
         seen: set[str] = set()

@@ -28,7 +28,7 @@ VIEW_BLOCKS = 100
 VIEW_BYTES = 250_000
 
 
-def message_problems(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> list[str]:
+def message_problems(blocks: object, slack_file: Callable[[Mapping[str, Any]], bool]) -> list[str]:
     """Return the problems for which Slack refuses a message's blocks.
 
     Args:
@@ -59,7 +59,7 @@ def view_problems(view: Any, slack_file: Callable[[Mapping[str, Any]], bool]) ->
     return report.messages
 
 
-def is_too_large(view: Any) -> bool:
+def is_too_large(view: object) -> bool:
     """Return whether a view is larger than Slack accepts."""
     return len(json.dumps(view).encode()) > VIEW_BYTES
 
@@ -73,7 +73,7 @@ def _text(most: int) -> Check:
     return one_of_types({"plain_text": _plain(most), "mrkdwn": mrkdwn})
 
 
-def _slack_file(value: Any, where: str, report: Report) -> None:
+def _slack_file(value: object, where: str, report: Report) -> None:
     if not isinstance(value, dict) or set(value) not in ({"id"}, {"url"}):
         report.add("must provide exactly one of id and url", where)
     elif not report.slack_file(value):

@@ -201,7 +201,7 @@ def _channel_name(team: Team, channel: Channel) -> str:
     return ", ".join(sorted(team.users[user].name for user in channel.members if not team.users[user].is_bot))
 
 
-def _with_page_urls(value: Any) -> Any:
+def _with_page_urls(value: object) -> Any:
     if isinstance(value, list):
         return [_with_page_urls(each) for each in value]
     if not isinstance(value, dict):

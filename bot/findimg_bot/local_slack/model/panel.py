@@ -20,7 +20,7 @@ class Panel:
     statuses: dict[str, str] = field(default_factory=dict)  # ts of a thread → what the app does, after its name
 
 
-def prompt_problems(prompts: Any) -> list[str]:
+def prompt_problems(prompts: object) -> list[str]:
     """Return the problems for which Slack refuses suggestions, as `message_problems` does for blocks."""
     report = Report(lambda slack_file: False)
     _PROMPTS(prompts, "/prompts", report)

@@ -144,7 +144,7 @@ def writable_channel(team: Team, name: str, by_user: bool = True) -> Channel:
     return channel
 
 
-def check_blocks(blocks: Any, slack_file: Callable[[Mapping[str, Any]], bool]) -> None:
+def check_blocks(blocks: object, slack_file: Callable[[Mapping[str, Any]], bool]) -> None:
     """Refuse invalid blocks, as Slack does.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from findimg.errors import ImageError, QueryError
 from findimg.search.query.filters import FORMATS
 from findimg_bot.errors import access_error
+from findimg_bot.slack_objects import SlackObject
 
 _FILE_LINK = re.compile(r"https://[\w.-]+/files/[A-Z0-9]+/(?P<file>F[A-Z0-9]+)(?:/\S*)?")
 _FILE_HOST_LINK = re.compile(r"https://[\w.-]+/files-(?:pri|tmb)/[A-Z0-9]+-(?P<file>F[A-Z0-9]+)(?:-\w+)?/\S*")
@@ -38,7 +39,7 @@ _THREAD_MESSAGES = 100  # Slack gives 15 to apps that are distributed outside it
 ONLY_SLACK = "I can look only at pictures in Slack. Upload the picture here, or send a link to one that is in Slack."
 _WAITS = (0.2, 0.4, 0.8)  # seconds between requests for the type of a file that Slack still scans
 
-SlackFile = Mapping[str, Any]  # a file object of Slack's Web API
+SlackFile = SlackObject  # a file object of Slack's Web API
 
 
 def is_link(text: str) -> bool:
@@ -51,7 +52,7 @@ def image_among(files: Iterable[SlackFile] | None) -> SlackFile | None:
     return next((file for file in files or () if _is_image(file)), None)
 
 
-def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def blocks_of(message: SlackObject) -> list[SlackObject]:
     """Return the blocks of a message, of the messages that it forwards, and of its links' previews."""
     blocks = list(message.get("blocks") or ())
     for attachment in message.get("attachments") or ():
@@ -61,7 +62,7 @@ def blocks_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return blocks
 
 
-async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[SlackFile]:
+async def images_of(client: AsyncWebClient, message: SlackObject) -> list[SlackFile]:
     """Return the images of a message and of the messages that it forwards: its files, and large ones in its blocks.
 
     An event may describe a file without its type, or not at all. Then Slack is asked for it, for a short time.
@@ -98,7 +99,7 @@ async def images_of(client: AsyncWebClient, message: Mapping[str, Any]) -> list[
     return found
 
 
-def _has_web_image(content: Mapping[str, Any]) -> bool:
+def _has_web_image(content: SlackObject) -> bool:
     return bool(content.get("image_url"))
 
 
@@ -171,7 +172,7 @@ async def find_newest(client: AsyncWebClient, channel: str) -> SlackFile | None:
     return image_among(found["files"])
 
 
-async def thread_messages(client: AsyncWebClient, channel: str, thread: str) -> list[Mapping[str, Any]]:
+async def thread_messages(client: AsyncWebClient, channel: str, thread: str) -> list[SlackObject]:
     """Return the first messages of a thread, its start first; none when the thread was deleted.
 
     Raises:
@@ -221,7 +222,7 @@ def _may_see(file: SlackFile, user: str, channel: str) -> bool:
     return file.get("user") == user or bool(file.get("is_public")) or channel in places
 
 
-async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> Mapping[str, Any] | None:
+async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> SlackObject | None:
     try:
         messages = await _replies(client, channel=channel, ts=timestamp, latest=timestamp, inclusive=True, limit=1)
     except SlackApiError as error:
@@ -231,6 +232,6 @@ async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> Mapp
     return next((message for message in messages if message["ts"] == timestamp), None)
 
 
-async def _replies(client: AsyncWebClient, **arguments: Any) -> list[Mapping[str, Any]]:
-    messages: list[Mapping[str, Any]] = (await client.conversations_replies(**arguments))["messages"]
+async def _replies(client: AsyncWebClient, **arguments: Any) -> list[SlackObject]:
+    messages: list[SlackObject] = (await client.conversations_replies(**arguments))["messages"]
     return messages

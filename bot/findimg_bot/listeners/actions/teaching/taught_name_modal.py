@@ -13,6 +13,7 @@ from findimg_bot.listeners.clicks import reply_to_errors
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.modals.taught_name import closing_modal, read_shown_name, taught_name_modal
 from findimg_bot.slack.replies import PrivateReply
+from findimg_bot.slack_objects import SlackObject
 
 
 async def open_taught(args: AsyncArgs) -> None:
@@ -52,13 +53,13 @@ async def remove_name(args: AsyncArgs) -> None:
     await _show(args.client, args.body, args.context, shown)
 
 
-async def _show(client: AsyncWebClient, body: dict[str, Any], context: AsyncBoltContext, shown: dict[str, Any]) -> None:
+async def _show(client: AsyncWebClient, body: SlackObject, context: AsyncBoltContext, shown: dict[str, Any]) -> None:
     """Change the modal. If Slack refuses, the person gets the reason as a direct message."""
     async with services_of(context).handling_request("taught", PrivateReply(client, "", body["user"]["id"])):
         await client.views_update(view_id=body["view"]["id"], view=shown)
 
 
-async def after_change(context: AsyncBoltContext, view: dict[str, Any], note: str) -> dict[str, Any]:
+async def after_change(context: AsyncBoltContext, view: SlackObject, note: str) -> dict[str, Any]:
     """Return the modal after a change: the name's examples, or that the name is gone.
 
     Args:

@@ -1,9 +1,7 @@
 """The modal in which a person chooses an image."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from findimg.search.query import LONGEST
 from findimg.search.query.filters import FORMATS
@@ -11,6 +9,7 @@ from findimg_bot.slack.blocks.elements import Block, plain_text, small_text
 from findimg_bot.slack.blocks.text import plain
 from findimg_bot.slack.limits import check_view
 from findimg_bot.slack.pictures.image_files import SlackFile, image_among
+from findimg_bot.slack_objects import SlackObject
 
 CHOOSE_IMAGE = "image"  # callback_id
 IMAGE_BLOCK = "image"
@@ -58,11 +57,11 @@ def choose_image_modal(request: ImageRequest, note: str = "") -> Block:
     return view
 
 
-def read_image_request(view: Mapping[str, Any]) -> ImageRequest:
+def read_image_request(view: SlackObject) -> ImageRequest:
     """Return what to do with the image that the modal asks for."""
     return ImageRequest(**json.loads(view["private_metadata"]))
 
 
-def read_chosen_image(view: Mapping[str, Any]) -> SlackFile | None:
+def read_chosen_image(view: SlackObject) -> SlackFile | None:
     """Return the image that the person chose, None if the file is not an image."""
     return image_among(view["state"]["values"][IMAGE_BLOCK][_FILE].get("files"))

@@ -1,7 +1,6 @@
 """The modal in which a person searches, looks at pictures and shares one."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from findimg.search.query import LONGEST
 from findimg_bot.slack.blocks.button_values import hit_value
@@ -20,6 +19,7 @@ from findimg_bot.slack.blocks.results.results_message import heading_blocks, pic
 from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import check_view
+from findimg_bot.slack_objects import SlackObject
 
 SEARCH, SHARE = "find_picture", "share_picture"  # callback_id of the modal, by what its submit button does
 SEARCH_IN_MODAL = "search_in_modal"  # action_id of the text field
@@ -91,12 +91,12 @@ def results_in_modal(page: ResultsPage, pictures: HitThumbnails, question_id: st
     return Message(notification_text("Pictures that were found"), blocks)
 
 
-def read_words(view: Mapping[str, Any]) -> str:
+def read_words(view: SlackObject) -> str:
     """Return what the person typed into the modal."""
     return str(view["state"]["values"].get(_WORDS, {}).get(SEARCH_IN_MODAL, {}).get("value") or "")
 
 
-def read_picture_to_share(view: Mapping[str, Any]) -> tuple[str, str]:
+def read_picture_to_share(view: SlackObject) -> tuple[str, str]:
     """Return the chosen picture, as `button_values.hit_value` writes it, and the id of the conversation."""
     values = view["state"]["values"]
     return values[_PICTURE][_PICTURE]["selected_option"]["value"], values[_CONVERSATION][_CHANNEL][

@@ -1,9 +1,7 @@
 """The modal with the examples of a taught name."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from findimg.taught.state import TaughtExample, TaughtName
 from findimg_bot.slack.blocks.elements import (
@@ -20,6 +18,7 @@ from findimg_bot.slack.blocks.elements import (
 from findimg_bot.slack.blocks.taught_names import example_counts, person_text
 from findimg_bot.slack.blocks.text import escaped, file_name, plain
 from findimg_bot.slack.limits import CHECKBOXES, check_view
+from findimg_bot.slack_objects import SlackObject
 
 TAUGHT = "taught_name"  # callback_id
 UNDO_LAST, REMOVE_NAME = "undo_last", "remove_name"  # action_id of the buttons; their value is the name's key
@@ -96,12 +95,12 @@ def closing_modal(text: str) -> Block:
     return view
 
 
-def read_shown_name(view: Mapping[str, Any]) -> ShownName:
+def read_shown_name(view: SlackObject) -> ShownName:
     """Return the name that the modal shows."""
     return ShownName(**json.loads(view["private_metadata"]))
 
 
-def read_ticked_examples(view: Mapping[str, Any]) -> tuple[str, list[str]]:
+def read_ticked_examples(view: SlackObject) -> tuple[str, list[str]]:
     """Return the key of the modal's name, and the SHA-256 of each ticked example."""
     ticked = [
         str(option["value"])

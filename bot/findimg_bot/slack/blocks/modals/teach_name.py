@@ -1,9 +1,8 @@
 """The modal in which a person gives example pictures for a name."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from findimg.search.query import LONGEST
 from findimg.search.query.filters import FORMATS
@@ -28,6 +27,7 @@ from findimg_bot.slack.blocks.results.results_message import heading_blocks, pic
 from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.text import file_name, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT, IDENTIFIER, check_view, clip
+from findimg_bot.slack_objects import SlackObject
 
 TEACH = "teach"  # callback_id
 SEARCH_TO_TEACH = "search_to_teach"  # action_id of the search field
@@ -97,7 +97,7 @@ class Submission:
 
     name: str
     ticks: Ticks
-    files: tuple[Mapping[str, Any], ...] = field(default=())  # uploaded in the modal, as Slack describes them
+    files: tuple[SlackObject, ...] = field(default=())  # uploaded in the modal, as Slack describes them
 
 
 def teach_modal(request: TeachRequest, blocks: Sequence[Block] = ()) -> Block:
@@ -185,25 +185,25 @@ def teach_choices(
     return Message(notification_text("Pictures to choose from"), blocks)
 
 
-def channel_of_teach_modal(view: Mapping[str, Any]) -> str | None:
+def channel_of_teach_modal(view: SlackObject) -> str | None:
     """Return the channel in which the modal was opened, empty for none. Return None for another modal."""
     if view.get("callback_id") != TEACH:
         return None
     return str(json.loads(view.get("private_metadata") or "{}").get("channel", ""))
 
 
-def read_teach_request(view: Mapping[str, Any]) -> TeachRequest:
+def read_teach_request(view: SlackObject) -> TeachRequest:
     """Return what a modal is about."""
     stored = json.loads(view["private_metadata"])
     return TeachRequest(**(stored | {"files": tuple(stored["files"])}))
 
 
-def read_search(view: Mapping[str, Any]) -> str:
+def read_search(view: SlackObject) -> str:
     """Return what the person typed to look for other pictures."""
     return str(_value(view, _SEARCH, SEARCH_TO_TEACH).get("value") or "")
 
 
-def read_ticks(view: Mapping[str, Any]) -> Ticks:
+def read_ticks(view: SlackObject) -> Ticks:
     """Return the ticked check boxes."""
     numbers: dict[str, frozenset[int]] = {_LIKE: frozenset(), _UNLIKE: frozenset()}
     question, shown = "", NAME_BLOCK
@@ -217,12 +217,12 @@ def read_ticks(view: Mapping[str, Any]) -> Ticks:
     return Ticks(question, numbers[_LIKE], numbers[_UNLIKE], shown)
 
 
-def read_submission(view: Mapping[str, Any]) -> Submission:
+def read_submission(view: SlackObject) -> Submission:
     """Return what a person submitted."""
     name = str(_value(view, NAME_BLOCK, _NAME).get("value") or "")
     return Submission(name, read_ticks(view), tuple(_value(view, _UPLOADS, _FILES).get("files") or ()))
 
 
-def _value(view: Mapping[str, Any], block: str, action: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = view["state"]["values"].get(block, {}).get(action, {})
+def _value(view: SlackObject, block: str, action: str) -> SlackObject:
+    found: SlackObject = view["state"]["values"].get(block, {}).get(action, {})
     return found
