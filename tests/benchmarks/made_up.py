@@ -28,7 +28,7 @@ from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, build_version
 from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.segments.version_images import find_embedded
+from findimg_jobs.segments.version_images import find_version_images
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
@@ -168,7 +168,9 @@ def publish_images(
         hold_lock(library.storage) as lock,
     ):
         start = time.perf_counter()
-        request = BuildRequest(run, context, find_embedded(images, known, texts), failed=0, merge_policy=merge_policy)
+        request = BuildRequest(
+            run, context, find_version_images(images, known, texts), failed=0, merge_policy=merge_policy
+        )
         built = build_version(library, request, live, Path(name), engine)
         assert built, "the version equals the live one"
         publish(library, built, lock, allow_shrink=True)

@@ -50,7 +50,7 @@ from findimg_jobs.listing.listing import Listing
 from findimg_jobs.reporting.memory import peak_memory
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.segments.version_images import find_embedded_by_all
+from findimg_jobs.segments.version_images import find_version_images_by_encoder
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
@@ -147,7 +147,7 @@ def first_run(settings: Settings, images: int) -> dict[str, Any]:
         jobs = _jobs(session, settings, encoder, planned, listing)
         embed_images(session, settings, jobs, planned.committed, planned.shards)
         texts = read_committed_texts(library.storage)
-        (found,) = find_embedded_by_all(planned.plan.images, planned.committed, texts)
+        (found,) = find_version_images_by_encoder(planned.plan.images, planned.committed, texts)
         library.storage.clear("embeddings")
     return {
         "shards": len(jobs[0].shards),

@@ -10,7 +10,7 @@ from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import encoders_of_live
-from findimg_jobs.segments.version_images import find_embedded_by_all
+from findimg_jobs.segments.version_images import find_version_images_by_encoder
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.tables.image_table import ImageTable
@@ -66,7 +66,9 @@ def publish_images(session: WriteSession, settings: Settings, live: Manifest, ch
         )
         for each, images in zip(
             chosen,
-            find_embedded_by_all(change.images, [read_committed(storage, each.fingerprint) for each in chosen], texts),
+            find_version_images_by_encoder(
+                change.images, [read_committed(storage, each.fingerprint) for each in chosen], texts
+            ),
             strict=True,
         )
     ]

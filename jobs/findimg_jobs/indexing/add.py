@@ -21,11 +21,11 @@ from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
 from findimg_jobs.indexing.compact_stage import compact_if_crowded
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_of_any
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
-from findimg_jobs.segments.version_images import embedded_by_all, find_embedded_by_all
+from findimg_jobs.segments.version_images import find_version_images_by_encoder, select_embedded_by_all
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
@@ -132,13 +132,13 @@ def _embed_and_publish(
     if reading:
         read_text(session, reading, live.fingerprint, listing.images, committed[0])
 
-    failures = (*listing.failures, *failures_of_any(committed, listing.images))
-    held = embedded_by_all(listing.images, committed)
+    failures = (*listing.failures, *failures_by_any_encoder(committed, listing.images))
+    held = select_embedded_by_all(listing.images, committed)
     if not len(held) and len(kept) == len(planned):
         return _AddOutcome(live, (), 0, failures)
-    if removed and not len(embedded_by_all(plan.images, committed)):
+    if removed and not len(select_embedded_by_all(plan.images, committed)):
         raise LibraryError(f"{library.uri} holds no other image, so nothing was removed. Delete the library instead.")
-    images = find_embedded_by_all(plan.images, committed, read_committed_texts(storage))
+    images = find_version_images_by_encoder(plan.images, committed, read_committed_texts(storage))
     requests = [
         BuildRequest(plan.run, encoder.context, part, live.failed, choose_small_merges)
         for encoder, part in zip(encoders, images, strict=True)

@@ -160,7 +160,7 @@ def _access(settings: Settings, images: ImageTable) -> tuple[Access, ...]:
     return access_to((image.uri for image in images.below(prefixes_with_access())), settings)
 
 
-def failures_of_any(committed: Sequence[CommittedImages], images: ImageTable) -> list[Failure]:
+def failures_by_any_encoder(committed: Sequence[CommittedImages], images: ImageTable) -> list[Failure]:
     """Return the failures of those images that an encoder has not embedded, one for each image.
 
     Args:

@@ -25,7 +25,7 @@ from findimg_jobs.encoders.near_duplicate_cosine import (
 )
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.compact_stage import compact_if_crowded
-from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_of_any, make_task
+from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes
@@ -37,7 +37,7 @@ from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_t
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.segments.version_images import VersionImages, find_embedded_by_all
+from findimg_jobs.segments.version_images import VersionImages, find_version_images_by_encoder
 from findimg_jobs.store.committed_images import NO_CONTENTS
 from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
@@ -194,12 +194,12 @@ def _compact(run: _PlannedRun) -> None:
 def _build(run: _PlannedRun) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
     progress, storage = run.progress, run.session.library.storage
-    progress.failures += failures_of_any(progress.committed, progress.plan.images)
+    progress.failures += failures_by_any_encoder(progress.committed, progress.plan.images)
     if run.options.strict and progress.failures:
         raise NotPublishedError(
             f"{counted(len(progress.failures), 'image')} could not be read and --strict is on, so nothing is published."
         )
-    found = find_embedded_by_all(progress.plan.images, progress.committed, read_committed_texts(storage))
+    found = find_version_images_by_encoder(progress.plan.images, progress.committed, read_committed_texts(storage))
     requests = []
     for encoder, images in zip(run.encoders, found, strict=True):
         measured = _with_near_duplicate_cosine(storage, run.settings, encoder, images)

@@ -103,7 +103,7 @@ class VersionImages:
             yield shard, items.tolist()
 
 
-def find_embedded(
+def find_version_images(
     images: ImageTable | Iterable[SourceImage], committed: CommittedImages, texts: CommittedTexts | None = None
 ) -> VersionImages:
     """Return those of `images` whose vectors are committed, with what was read in them."""
@@ -127,7 +127,7 @@ def find_embedded(
     return VersionImages(rows.drop_columns(["holder"]), shards, shard_of, texts.shards if texts else ())
 
 
-def find_embedded_by_all(
+def find_version_images_by_encoder(
     images: ImageTable, committed: Sequence[CommittedImages], texts: CommittedTexts | None = None
 ) -> list[VersionImages]:
     """Return those of `images` whose vectors by every encoder are committed, once for each encoder.
@@ -138,11 +138,11 @@ def find_embedded_by_all(
         texts: what was read in pictures, None if nothing was.
     """
     if len(committed) > 1:
-        images = embedded_by_all(images, committed)
-    return [find_embedded(images, each, texts) for each in committed]
+        images = select_embedded_by_all(images, committed)
+    return [find_version_images(images, each, texts) for each in committed]
 
 
-def embedded_by_all(images: ImageTable, committed: Sequence[CommittedImages]) -> ImageTable:
+def select_embedded_by_all(images: ImageTable, committed: Sequence[CommittedImages]) -> ImageTable:
     """Return those of `images` whose vectors by every encoder are committed."""
     for each in committed:
         images = each.select_embedded(images)

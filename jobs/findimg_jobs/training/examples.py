@@ -13,7 +13,7 @@ from findimg.library.manifest import Manifest
 from findimg.storage.base import Storage
 from findimg.text.spelling import did_you_mean
 from findimg.text.vectors import WordVectors
-from findimg_jobs.segments.version_images import find_embedded
+from findimg_jobs.segments.version_images import find_version_images
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.shards import read_vectors
@@ -57,7 +57,7 @@ def read_examples(storage: Storage, manifest: Manifest, labels: Mapping[str, str
     """
     known = read_committed(storage, manifest.fingerprint)
     planned = read_planned_images(storage, manifest.run).with_uris(labels)
-    live = find_embedded(planned, known)
+    live = find_version_images(planned, known)
     rows = list(live)
     missing = labels.keys() - {image.uri for image, _ in rows} - {each.uri for each in known.failures_among(planned)}
     if missing:

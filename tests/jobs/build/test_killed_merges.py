@@ -30,7 +30,7 @@ from findimg_jobs.engines.engine import Engine
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.segments.version_images import find_embedded
+from findimg_jobs.segments.version_images import find_version_images
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
@@ -68,7 +68,7 @@ def publish_night(config: Settings, number: int, merge_policy: MergePolicy) -> M
         run = new_run_id()
         write_plan(library.storage, Plan(run, ImageTable.of(images)))
         known = read_committed(library.storage, context.config.fingerprint)
-        request = BuildRequest(run, context, find_embedded(images, known), failed=0, merge_policy=merge_policy)
+        request = BuildRequest(run, context, find_version_images(images, known), failed=0, merge_policy=merge_policy)
         return build_and_publish(WriteSession(library, lock, engine, StageClock()), [request], live, allow_shrink=True)
 
 

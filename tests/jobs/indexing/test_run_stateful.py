@@ -52,7 +52,7 @@ from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.reporting.run_report import RunReport
 from findimg_jobs.reporting.stage_clock import StageClock
-from findimg_jobs.segments.version_images import find_embedded
+from findimg_jobs.segments.version_images import find_version_images
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
@@ -351,7 +351,7 @@ class History(RuleBasedStateMachine):
         for entry in storage.list("embeddings"):
             fresh.storage.write(entry.key, storage.read(entry.key))
         context = make_build_context(self.settings, None, manifest.sources, manifest.fingerprint)
-        images = find_embedded(
+        images = find_version_images(
             read_planned_images(storage, manifest.run), read_committed(fresh.storage, manifest.fingerprint)
         )
         with Engine(self.settings) as engine, hold_lock(fresh.storage) as lock:
