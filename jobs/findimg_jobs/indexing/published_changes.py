@@ -1,7 +1,7 @@
 """Take over into a run what other processes publish while it runs: `add`, and a bot that follows Slack.
 
-The run lists its sources and embeds without the lease to publish. `indexing/run.py` calls `follow_live` before the run
-publishes.
+The run lists its sources and embeds without the lease to publish. `indexing/run.py` calls `adopt_published_changes`
+before the run publishes.
 """
 
 import logging
@@ -53,7 +53,7 @@ def with_published_changes(
     raise NotPublishedError(f"Another run published to {library.uri} meanwhile. Run again.")
 
 
-def follow_live(
+def adopt_published_changes(
     session: WriteSession, encoders: Sequence[ChosenEncoder], progress: RunProgress, roots: Sequence[str]
 ) -> bool:
     """Change the plan of a run as the live version changed since the plan was written. Return whether it did.

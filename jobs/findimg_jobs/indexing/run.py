@@ -28,7 +28,7 @@ from findimg_jobs.indexing.compact_stage import compact_if_crowded
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
-from findimg_jobs.indexing.published_changes import follow_live, read_live, with_published_changes
+from findimg_jobs.indexing.published_changes import adopt_published_changes, read_live, with_published_changes
 from findimg_jobs.listing.content_checks import read_content_checks
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.skip_rules import SkipRules
@@ -93,7 +93,7 @@ def index(
             "another --backbone."
         )
     with Engine(settings) as engine:
-        listing = _list(sources, library, engine, clock, options)
+        listing = _list_sources(sources, library, engine, clock, options)
         encoders = tuple(each.with_sources(listing.roots) for each in encoders)
         with hold_run(library.storage) as lock:
             session = WriteSession(library, lock, engine, clock)
@@ -116,7 +116,7 @@ def index(
             return report
 
 
-def _list(
+def _list_sources(
     sources: Sequence[str], library: Library, engine: Engine, clock: StageClock, options: IndexOptions
 ) -> Listing:
     _log.info("Listing the images of %s.", ", ".join(sources[:3]) + (" …" if len(sources) > 3 else ""))
@@ -141,25 +141,25 @@ class _PlannedRun:
     roots: Sequence[str]  # addresses of the sources
     progress: RunProgress
 
-    def follow_live(self) -> bool:
+    def adopt_published_changes(self) -> bool:
         """Change the plan as the live version changed. Return whether it did."""
-        return follow_live(self.session, self.encoders, self.progress, self.roots)
+        return adopt_published_changes(self.session, self.encoders, self.progress, self.roots)
 
 
 def _embed_and_publish(run: _PlannedRun) -> Manifest:
     """Embed the new images, publish a version and return its manifest. Others may add images until it is built."""
-    _embed(run)
+    _embed_and_read_text(run)
     # With another encoder, this run embeds what was added. Embed most of it while others can still add.
-    if run.follow_live():
-        _embed(run)
+    if run.adopt_published_changes():
+        _embed_and_read_text(run)
     with run.session.lock.publishing(_PUBLISHING_PATIENCE):
-        if run.follow_live():
-            _embed(run)
+        if run.adopt_published_changes():
+            _embed_and_read_text(run)
         _compact(run)
-        return _build(run)
+        return _build_and_publish(run)
 
 
-def _embed(run: _PlannedRun) -> None:
+def _embed_and_read_text(run: _PlannedRun) -> None:
     """Embed the images of the plan that are new, and read their text."""
     session, progress = run.session, run.progress
     with session.clock.stage("plan"):
@@ -191,7 +191,7 @@ def _compact(run: _PlannedRun) -> None:
         compact_texts(run.session.library.storage)
 
 
-def _build(run: _PlannedRun) -> Manifest:
+def _build_and_publish(run: _PlannedRun) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
     progress, storage = run.progress, run.session.library.storage
     progress.failures += failures_by_any_encoder(progress.committed, progress.plan.images)
