@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from findimg.errors import SettingsError
 from findimg.library.recognition import is_library
+from findimg.storage.base import describe_sources
 from findimg.storage.folder import file_etag
 from findimg_jobs.listing.file_types import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.listing.listing import PartialListing
@@ -236,7 +237,7 @@ def check_exists(path: str, source: str) -> None:
     """
     if not os.path.exists(path):
         raise SettingsError(
-            f"The source {source!r} does not exist. Give a folder, an image or an s3://bucket/prefix. "
+            f"The source {source!r} does not exist. Give {describe_sources()}. "
             "If its disk is not mounted, mount it and run again."
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from findimg.errors import SettingsError
-from findimg.storage.base import is_path, open_storage
+from findimg.storage.base import describe_sources, is_path, open_storage
 
 
 def split_sources(text: str) -> list[str]:
@@ -85,7 +85,7 @@ def read_source_list(path: str) -> list[str]:
     lines = [os.fsdecode(line.rstrip(b"\r")) for line in data.split(b"\n")]
     sources = [line for line in lines if line.strip()]
     if not sources:
-        raise SettingsError(f"The list of sources {path} is empty. Write one folder, image or s3:// URI a line.")
+        raise SettingsError(f"The list of sources {path} is empty. Write one a line: {describe_sources()}.")
     return sources
 
 

@@ -401,6 +401,13 @@ def _known() -> list[_Scheme]:
     return [_schemes[name] for name in sorted(_schemes)]
 
 
+def describe_sources() -> str:
+    """Return the kinds of sources for a message: `a folder, an image, s3://bucket/prefix or slack://TEAM`."""
+    addresses = [scheme.example for scheme in _known() if scheme.example and not is_path(scheme.example)]
+    *others, last = ["a folder", "an image", *addresses]
+    return f"{', '.join(others)} or {last}"
+
+
 def _library_places() -> list[str]:
     return [scheme.place for scheme in _known() if scheme.place]
 

@@ -14,6 +14,7 @@ from findimg.errors import SettingsError
 from findimg.library.library import Library
 from findimg.plugins import PATIENCE
 from findimg.settings import Settings
+from findimg.storage.base import describe_sources
 from findimg.terminal import print_lines
 from findimg_jobs.cli.output import JsonOption, continued_by_a_rerun
 from findimg_jobs.indexing.add import add as run_add
@@ -100,7 +101,7 @@ def index(settings: Settings, arguments: IndexArguments) -> None:
     if arguments.from_file:
         named += read_source_list(arguments.from_file)
     if not named:
-        raise SettingsError("No source is named. Give a folder, an image, s3://bucket/prefix or slack://TEAM.")
+        raise SettingsError(f"No source is named. Give {describe_sources()}.")
     options = IndexOptions(
         strict=arguments.strict,
         allow_shrink=arguments.allow_shrink,
