@@ -24,7 +24,7 @@ from findimg_bot.service.request_recovery import UnansweredRequest
 from findimg_bot.slack.blocks.modals.find_picture import refusal_modal
 from findimg_bot.slack.delivery_record import current_delivery
 from findimg_bot.slack.installation.workspaces import Workspaces
-from findimg_bot.slack.people import read_person
+from findimg_bot.slack.person import read_person
 from findimg_bot.slack.pictures.download import SLACK_API
 from findimg_bot.slack.rate_limit import ANSWER_SECONDS, longest_wait
 from findimg_bot.slack.visibility import Viewer, current_viewer

@@ -9,7 +9,7 @@ from findimg_bot.listeners.assistant_panel import viewed_channel
 from findimg_bot.slack.blocks.modals.find_picture import SEARCH, SHARE
 from findimg_bot.slack.blocks.modals.teach_name import channel_of_teach_modal
 from findimg_bot.slack.installation.workspaces import may_install
-from findimg_bot.slack.people import read_person
+from findimg_bot.slack.person import read_person
 from findimg_bot.slack_objects import SlackObject
 
 _NOT_ALLOWED = "findimg is not allowed to answer here. Ask the operator of findimg to allow it."

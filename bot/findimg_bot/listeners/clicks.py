@@ -8,9 +8,9 @@ from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from findimg.errors import QueryError
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.slack.blocks.button_values import hit_value, question_of_value
-from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
 from findimg_bot.slack.blocks.text import file_name
+from findimg_bot.slack.blocks.which_image import CHOOSE_HIT
 from findimg_bot.slack.channel_ids import is_direct
 from findimg_bot.slack.pictures.image_files import blocks_of
 from findimg_bot.slack.replies import ConversationReply, EphemeralReply, PrivateReply

@@ -13,9 +13,9 @@ from findimg_bot.questions import Question
 from findimg_bot.service.query_service import MAX_TAGGED, QueryService
 from findimg_bot.service.question_from_message import add_uploaded_image
 from findimg_bot.slack.blocks.button_values import HitTask, with_suffix
-from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, image_choice_message
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
 from findimg_bot.slack.blocks.text import escaped
+from findimg_bot.slack.blocks.which_image import CHOOSE_FILE, which_image_message
 from findimg_bot.slack.pictures.image_files import SlackFile
 from findimg_bot.slack.replies import Reply
 
@@ -56,7 +56,7 @@ async def answer_files(
         await _tag_all(files, context, client, reply)
     else:
         choices = [(str(file.get("name") or "image"), with_suffix(str(file["id"]), HitTask.SIMILAR)) for file in files]
-        await reply.send(image_choice_message("Similar images to which picture?", choices, CHOOSE_FILE))
+        await reply.send(which_image_message("Similar images to which picture?", choices, CHOOSE_FILE))
 
 
 async def _tag_all(files: Sequence[SlackFile], context: AsyncBoltContext, client: AsyncWebClient, reply: Reply) -> None:

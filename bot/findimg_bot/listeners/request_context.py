@@ -4,7 +4,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.slack.installation.workspaces import Workspaces
-from findimg_bot.slack.people import Person
+from findimg_bot.slack.person import Person
 
 _SERVICES, _PERSON, _WORKSPACES = "services", "person", "workspaces"  # keys
 

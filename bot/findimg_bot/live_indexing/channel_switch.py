@@ -39,7 +39,7 @@ class ChannelSwitch:
         while True:
             try:
                 for team, channel in await asyncio.to_thread(lambda: channels_off(self._storage())):
-                    await asyncio.to_thread(self._changes.switch_channel, team, channel, True)
+                    await asyncio.to_thread(self._changes.switch_indexing, team, channel, True)
                 return
             except FindimgError as error:
                 _log.warning("It is not known which channels are switched off: %s", error)
@@ -56,7 +56,7 @@ class ChannelSwitch:
         return await asyncio.to_thread(self._switch_off if is_off else self._switch_on, team, channel)
 
     def _switch_off(self, team: str, channel: str) -> bool:
-        is_new = self._changes.switch_channel(team, channel, True)
+        is_new = self._changes.switch_indexing(team, channel, True)
         switch_off(self._storage(), team, channel)
         if is_new:
             self._changes.record([PicturePlace(team, channel)], Action.REMOVE)
@@ -65,7 +65,7 @@ class ChannelSwitch:
 
     def _switch_on(self, team: str, channel: str) -> bool:
         switch_on(self._storage(), team, channel)
-        is_new = self._changes.switch_channel(team, channel, False)
+        is_new = self._changes.switch_indexing(team, channel, False)
         if is_new:
             self._changes.unhide(PicturePlace(team, channel))
             self._request_comparison()

@@ -21,8 +21,8 @@ from findimg.storage.base import Entry
 from findimg.storage.slack import picture_entry
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
 from findimg_bot.live_indexing.announcement import announce
-from findimg_bot.live_indexing.comparison import IndexedPictures, compare_with_slack
 from findimg_bot.live_indexing.library_writer import LibraryWriter
+from findimg_bot.live_indexing.slack_comparison import IndexedPictures, compare_with_slack
 from findimg_bot.live_indexing.slack_listing import FileDescriptions, channels_of, describe_files, list_channels
 from findimg_bot.served_library import ServedLibrary
 from findimg_bot.slack.installation.workspaces import ClientOfTeam

@@ -20,8 +20,8 @@ from findimg_bot.service.teaching import Teaching, suggested_name
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
 from findimg_bot.slack.blocks.button_values import hit_value
 from findimg_bot.slack.blocks.elements import Block, small_text
+from findimg_bot.slack.blocks.image_text import image_text_message
 from findimg_bot.slack.blocks.message import Message
-from findimg_bot.slack.blocks.picture_text import picture_text_message
 from findimg_bot.slack.blocks.results.results_message import results_message
 from findimg_bot.slack.blocks.results.results_page import HitThumbnails, ResultsMessageBuilder, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import copies_message, link_preview, shared_image_message
@@ -237,7 +237,7 @@ class QueryService:
         text = await self._reader.image_text(uri, await self._reader.channels_visible_in(reply))
         if not text:
             raise QueryError("The library has changed since this answer. Ask again.")
-        await reply.send(picture_text_message(uri, text))
+        await reply.send(image_text_message(uri, text))
 
     async def _send_page(
         self,

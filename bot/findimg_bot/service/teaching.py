@@ -33,7 +33,7 @@ from findimg.text.lexicon import FILLERS
 from findimg_bot.questions import Question, parse_question
 from findimg_bot.served_library import ServedLibrary
 from findimg_bot.service.bounded_executor import BoundedExecutor
-from findimg_bot.slack.people import Person
+from findimg_bot.slack.person import Person
 
 FIRST_HITS = 10  # that a confirmation compares
 _MOST_AT_ONCE = 10  # of one lesson

@@ -155,7 +155,7 @@ class PictureChanges:
         query = select(table.channel).where(table.team == team, table.is_off)
         return self._database.run(lambda connection: frozenset(connection.execute(query).scalars()))
 
-    def switch_channel(self, team: str, channel: str, is_off: bool) -> bool:
+    def switch_indexing(self, team: str, channel: str, is_off: bool) -> bool:
         """Store whether a channel may be indexed, and return whether that is a change."""
         table = picture_channels.c
         row = {"team": team, "channel": channel, "is_off": is_off, "is_announced": False}

@@ -11,9 +11,9 @@ from findimg.settings import Settings
 from findimg.taught.names import name_key
 from findimg_bot.questions import Question
 from findimg_bot.service.teaching import Teaching, name_query, suggested_name
+from findimg_bot.slack.image_intent import name_to_teach
 from findimg_bot.slack.message_text import read_message
-from findimg_bot.slack.people import Person, read_person
-from findimg_bot.slack.picture_requests import name_to_teach
+from findimg_bot.slack.person import Person, read_person
 
 MEMBER, GUEST = Person("T1", "U1", True), Person("T2", "U2", False)
 WORKFLOW = Person("T1", "", True)

@@ -18,7 +18,6 @@ from findimg_bot.question_results import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.blocks.home_tab import home_tab
-from findimg_bot.slack.blocks.image_choice import image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest, choose_image_modal
 from findimg_bot.slack.blocks.results.results_message import results_message
@@ -26,6 +25,7 @@ from findimg_bot.slack.blocks.results.results_page import HitDetails, HitThumbna
 from findimg_bot.slack.blocks.results.single_image import copies_message, link_message, shared_image_message
 from findimg_bot.slack.blocks.tags import tags_blocks, tags_message, words_message
 from findimg_bot.slack.blocks.text import escaped, file_name, plain
+from findimg_bot.slack.blocks.which_image import which_image_message
 from findimg_bot.slack.limits import LimitError, check_message
 
 MANIFEST = Manifest(
@@ -409,7 +409,7 @@ def test_hostile_names_stay_plain_text_in_other_messages(text: str) -> None:
     details = HitDetails(replace(CAT, uri=f"/photos/{text}"), text, (text,))
     check_harmless(shared_image_message(details, {"slack_file": {"id": "F1"}}, "U1", "id.0"))
     check_harmless(
-        image_choice_message(f"Which picture of {plain(text, 50)}?", [(text, "id.0.similar")] * 8, "choose_hit")
+        which_image_message(f"Which picture of {plain(text, 50)}?", [(text, "id.0.similar")] * 8, "choose_hit")
     )
     check_harmless(copies_message(f"/photos/{text}", [f"/backup/{text}"] * 30, [f"/raw/{text}"] * 3))
 

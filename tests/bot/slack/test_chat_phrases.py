@@ -4,8 +4,8 @@ import pytest
 
 from findimg.errors import QueryError
 from findimg.search.query import parse
+from findimg_bot.slack.image_intent import image_task
 from findimg_bot.slack.message_text import MessageText, read_message
-from findimg_bot.slack.picture_requests import image_task
 from tests.bot.slack.test_message_text import TODAY, shown
 
 QUERIES = [

@@ -212,7 +212,7 @@ def test_surfaces_are_named_in_the_settings() -> None:
 
 
 def test_buttons_match_listeners(registered: dict[str, list[str]]) -> None:
-    place = {"button": 1, "menu": 1, "image_choice_message": 2, "text_input": 1}  # of the action_id among the arguments
+    place = {"button": 1, "menu": 1, "which_image_message": 2, "text_input": 1}  # of the action_id among the arguments
     made = set()
     for name, module in modules("findimg_bot").items():
         for node in ast.walk(ast.parse(module.read_text())):

@@ -92,18 +92,18 @@ def test_old_changes_are_deleted(changes: PictureChanges, state_address: str, mo
 
 
 def test_channel_that_is_off_is_hidden(changes: PictureChanges) -> None:
-    assert changes.switch_channel("T1", "C1", is_off=True)
-    assert not changes.switch_channel("T1", "C1", is_off=True)
+    assert changes.switch_indexing("T1", "C1", is_off=True)
+    assert not changes.switch_indexing("T1", "C1", is_off=True)
     assert changes.hidden_pictures() == {CHANNEL}
     assert changes.channels_off("T1") == {"C1"}
     assert changes.channels_off("T2") == frozenset()
-    assert changes.switch_channel("T1", "C1", is_off=False)
-    assert not changes.switch_channel("T1", "C2", is_off=False)
+    assert changes.switch_indexing("T1", "C1", is_off=False)
+    assert not changes.switch_indexing("T1", "C2", is_off=False)
     assert changes.hidden_pictures() == frozenset()
 
 
 def test_one_bot_announces_a_channel(changes: PictureChanges) -> None:
-    changes.switch_channel("T1", "C2", is_off=True)
+    changes.switch_indexing("T1", "C2", is_off=True)
     with ThreadPoolExecutor(4) as threads:
         for channel in ("C1", "C2"):
             claims = list(threads.map(lambda _, name=channel: changes.claim_announcement("T1", name), range(8)))
@@ -113,7 +113,7 @@ def test_one_bot_announces_a_channel(changes: PictureChanges) -> None:
 
 def test_workspace_that_leaves_is_forgotten(changes: PictureChanges, state_address: str) -> None:
     changes.record([EAGLE, PicturePlace("T2", "C9", "F9")], Action.REMOVE)
-    changes.switch_channel("T1", "C1", is_off=True)
+    changes.switch_indexing("T1", "C1", is_off=True)
     changes.set_listed_until("T1", 5.0)
     store = Store(state_address)
     store.forget_team("T1")

@@ -13,12 +13,12 @@ from findimg_bot.listeners.actions.search_in_modal import search_in_modal
 from findimg_bot.listeners.actions.share_anyway import share_anyway
 from findimg_bot.listeners.actions.turn_modal_page import turn_modal_page
 from findimg_bot.listeners.actions.turn_page import turn_page
-from findimg_bot.slack.blocks.image_choice import CHOOSE_FILE, CHOOSE_HIT
 from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_FOR_SIMILAR, CHOOSE_TO_TAG
 from findimg_bot.slack.blocks.modals.find_picture import NEXT_IN_MODAL, PREVIOUS_IN_MODAL, SEARCH_IN_MODAL
 from findimg_bot.slack.blocks.results.results_message import CHANGE_LAYOUT, NEXT, OPEN_IMAGE, PREVIOUS
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS, SHARE_ANYWAY
 from findimg_bot.slack.blocks.tags import FIND_SIMILAR
+from findimg_bot.slack.blocks.which_image import CHOOSE_FILE, CHOOSE_HIT
 
 
 def register(app: AsyncApp) -> None:

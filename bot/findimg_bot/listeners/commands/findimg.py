@@ -1,9 +1,9 @@
-"""`/findimg cat sofa`: find images by what they show. With `off` or `on` alone, `channel_switch.py` answers."""
+"""`/findimg cat sofa`: find images by what they show. With `off` or `on` alone, `switch_indexing.py` answers."""
 
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.commands.acknowledge_or_help import acknowledge_or_help
-from findimg_bot.listeners.commands.channel_switch import SWITCHES, switch_channel
+from findimg_bot.listeners.commands.switch_indexing import SWITCHES, switch_indexing
 from findimg_bot.listeners.request_context import services_of, team_of
 from findimg_bot.service.question_from_message import read_search_question
 from findimg_bot.slack.message_text import read_message
@@ -14,7 +14,7 @@ async def findimg(args: AsyncArgs) -> None:
     """Search, or switch indexing off or on in the channel."""
     word = str(args.payload.get("text") or "").strip().lower()
     if word in SWITCHES:
-        await switch_channel(SWITCHES[word], args)
+        await switch_indexing(SWITCHES[word], args)
     else:
         await _search(args)
 

@@ -3,7 +3,7 @@
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from findimg_bot.listeners.events.conversation import answer_message
+from findimg_bot.listeners.events.answer_message import answer_message
 from findimg_bot.slack_objects import SlackObject
 
 

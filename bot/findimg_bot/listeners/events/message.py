@@ -3,8 +3,8 @@
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.listeners.events.answer_message import answer_message
 from findimg_bot.listeners.events.channel_pictures import message_deleted
-from findimg_bot.listeners.events.conversation import answer_message
 from findimg_bot.slack_objects import SlackObject
 
 # Subtypes of new messages. A broadcast is a reply that is "also sent to the channel".

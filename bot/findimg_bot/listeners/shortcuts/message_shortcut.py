@@ -7,7 +7,7 @@ from findimg_bot.listeners.clicks import hits_of_results_message
 from findimg_bot.listeners.image_questions import answer_files
 from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.button_values import with_suffix
-from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
+from findimg_bot.slack.blocks.which_image import CHOOSE_HIT, which_image_message
 from findimg_bot.slack.pictures.image_files import images_of
 from findimg_bot.slack.replies import EphemeralReply
 
@@ -25,7 +25,7 @@ async def answer_shortcut(command: str, args: AsyncArgs) -> None:
     async with services.handling_request(task, reply):
         if hits := await hits_of_results_message(args.context, message):
             choices = [(name, with_suffix(choice, task)) for choice, name in hits.items()]
-            await reply.send(image_choice_message("Which picture of this answer?", choices, CHOOSE_HIT))
+            await reply.send(which_image_message("Which picture of this answer?", choices, CHOOSE_HIT))
         elif files := await images_of(args.client, message):
             await answer_files(task, files, args.context, args.client, reply)
         else:

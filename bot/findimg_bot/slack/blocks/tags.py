@@ -2,9 +2,9 @@
 
 from findimg_bot.question_results import TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block, actions, button, image, section
+from findimg_bot.slack.blocks.image_text import text_blocks
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.modals.choose_image import CHOOSE_TO_TAG
-from findimg_bot.slack.blocks.picture_text import text_blocks
 from findimg_bot.slack.blocks.text import escaped, notification_text, plain
 from findimg_bot.slack.limits import ALT_TEXT
 

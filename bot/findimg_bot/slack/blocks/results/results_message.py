@@ -16,12 +16,12 @@ from findimg_bot.slack.blocks.elements import (
     small_text,
     thumbnail,
 )
-from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT
 from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.results.hit_text import alt_text, dates, facts, match_in_words, name_and_link
 from findimg_bot.slack.blocks.results.results_page import HitDetails, HitThumbnails, ResultsPage
 from findimg_bot.slack.blocks.results.single_image import MORE_LIKE_THIS
 from findimg_bot.slack.blocks.text import escaped, escaped_match, file_name, local_date, notification_text, plain
+from findimg_bot.slack.blocks.which_image import CHOOSE_HIT
 from findimg_bot.slack.limits import ALT_TEXT, SECTION_TEXT, clip
 
 # action_id of each button

@@ -10,7 +10,7 @@ CHOOSE_HIT = "choose_hit"  # action_id of a menu of hits
 CHOOSE_FILE = "choose_file"  # action_id of a menu of files in Slack
 
 
-def image_choice_message(text: str, choices: Sequence[tuple[str, str]], action: str) -> Message:
+def which_image_message(text: str, choices: Sequence[tuple[str, str]], action: str) -> Message:
     """Return a question with a menu of images.
 
     Args:

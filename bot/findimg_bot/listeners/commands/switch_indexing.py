@@ -19,7 +19,7 @@ _DONE = {
 }
 
 
-async def switch_channel(is_off: bool, args: AsyncArgs) -> None:
+async def switch_indexing(is_off: bool, args: AsyncArgs) -> None:
     """Switch indexing off or on in the channel of a command, and tell everybody there who did it."""
     command = args.payload
     await args.ack()

@@ -21,12 +21,12 @@ from findimg_bot.service.question_from_message import add_uploaded_image, read_s
 from findimg_bot.service.request_handling import PROGRESS_DELAY
 from findimg_bot.slack.blocks.button_values import with_suffix
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
-from findimg_bot.slack.blocks.image_choice import CHOOSE_HIT, image_choice_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.teach_name import Choices
+from findimg_bot.slack.blocks.which_image import CHOOSE_HIT, which_image_message
 from findimg_bot.slack.channel_ids import is_direct
+from findimg_bot.slack.image_intent import image_task, name_to_teach
 from findimg_bot.slack.message_text import MessageText, read_message
-from findimg_bot.slack.picture_requests import image_task, name_to_teach
 from findimg_bot.slack.pictures.image_files import SlackFile, find_newest, images_of, thread_messages
 from findimg_bot.slack.replies import ConversationReply
 from findimg_bot.slack_objects import SlackObject
@@ -156,7 +156,7 @@ def _which_hit(choices: Mapping[str, str], task: Literal["tag", "similar"] | Non
     what = task or "similar"
     if not choices:
         raise QueryError("That answer has no pictures. Ask again.")
-    return image_choice_message(
+    return which_image_message(
         "Which picture of this answer?",
         [(name, with_suffix(choice, what)) for choice, name in choices.items()],
         CHOOSE_HIT,

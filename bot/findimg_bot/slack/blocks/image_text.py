@@ -10,7 +10,7 @@ _SECTIONS = 4  # of text in one message
 _LONGEST_LINE = 500  # characters
 
 
-def picture_text_message(uri: str, text: str) -> Message:
+def image_text_message(uri: str, text: str) -> Message:
     """Return a message with the text of an image.
 
     Args:
