@@ -1,4 +1,4 @@
 """Heads: from an encoder's output to a joint embedding, an image's vector in the space of the word vectors.
 
-`conse` needs no training. `devise` learns a team's own labels.
+`conse` needs no training. `trained_head` learns a team's own labels.
 """

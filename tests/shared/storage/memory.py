@@ -31,7 +31,7 @@ class MemoryStorage(Storage):
         with _lock:
             data = _objects.get(self.uri(key))
         if data is None:
-            raise ObjectMissingError(f"{self.uri(key)} does not exist.")
+            raise ObjectMissingError(f"{self.uri(key)} does not exist. Check the address.")
         check_etag(etag, _etag(data), self.uri(key))
         return data[:limit]
 
@@ -41,7 +41,10 @@ class MemoryStorage(Storage):
 
     def create(self, key: str, data: bytes) -> bool:
         with _lock:
-            return _objects.setdefault(self.uri(key), data) is data
+            if self.uri(key) in _objects:
+                return False
+            _objects[self.uri(key)] = data
+        return True
 
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
         with _lock:
@@ -53,6 +56,12 @@ class MemoryStorage(Storage):
     def delete(self, key: str) -> None:
         with _lock:
             _objects.pop(self.uri(key), None)
+
+
+def empty() -> None:
+    """Forget all objects."""
+    with _lock:
+        _objects.clear()
 
 
 def _etag(data: bytes) -> str:

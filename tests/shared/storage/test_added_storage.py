@@ -21,12 +21,12 @@ NAMES = ("cat.png", "dalmatian.jpg", "eagle.jpg")
 
 @pytest.fixture
 def photos(samples: Path) -> Iterator[str]:
-    memory._objects.clear()
+    memory.empty()
     storage = open_storage("memory://photos")
     for name in NAMES:
         storage.write(f"2024/{name}", (samples / name).read_bytes())
     yield "memory://photos"
-    memory._objects.clear()
+    memory.empty()
 
 
 def test_library_in_an_added_storage_is_indexed_searched_and_changed(photos: str, samples: Path, cache: Path) -> None:
