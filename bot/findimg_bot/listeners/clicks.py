@@ -1,4 +1,4 @@
-"""What a click is about, and where its answer goes."""
+"""What a click on a button or a menu is about, and where its answer goes."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Private
 from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.store import StoredQuestion
 
-# Elements of an answer whose value starts with the id of its question.
+# Elements of a results message whose value starts with the id of its question.
 _HIT_ACTIONS = (CHOOSE_HIT, MORE_LIKE_THIS)
 
 
@@ -35,7 +35,7 @@ async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQu
 
 
 async def hits_of_results_message(context: AsyncBoltContext, message: SlackObject) -> dict[str, str]:
-    """Return the images in one of findimg's own answers: their choices `<question id>.<number>`, and their names.
+    """Return the images in one of findimg's own results messages: choices `<question id>.<number>`, and names.
 
     A message that forwards an answer has the same images.
     """

@@ -1,4 +1,7 @@
-"""What a text means: a query, a call for help, small talk, or nothing that can be searched for."""
+"""What a text means: a query, a call for help, small talk, or nothing that can be searched for.
+
+For a text beside a picture, see `image_intent.py`.
+"""
 
 import re
 from typing import Literal

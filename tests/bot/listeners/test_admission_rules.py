@@ -32,7 +32,7 @@ class AnsweringSlack:
 
 
 class RememberedEvents:
-    """The query service, as far as admission uses it."""
+    """The parts of the bot, as far as admission uses them."""
 
     def __init__(self) -> None:
         self.store = self.recovery = self

@@ -1,4 +1,4 @@
-"""The menu below an answer: what to do with one of its images."""
+"""The menu below a results page: what to do with one of its images."""
 
 from collections.abc import Awaitable, Callable
 

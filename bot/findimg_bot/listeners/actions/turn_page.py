@@ -1,4 +1,4 @@
-"""`Next`, `Previous` and `Grid` below an answer: another view of the same hits, in place of the message."""
+"""`Next`, `Previous` and `Grid` below a results page: another view of the same hits, in place of the message."""
 
 from collections.abc import Callable
 from dataclasses import replace
