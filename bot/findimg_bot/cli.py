@@ -25,7 +25,7 @@ from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable
 from findimg_bot.logs import start_log
 from findimg_bot.question_results import Results, WordResults, find_results, related_words
-from findimg_bot.questions import read_command
+from findimg_bot.questions import read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
@@ -90,7 +90,7 @@ def ask(
     features: ImageFeatures | None = None
     rows = []
     for text in texts:
-        question = read_command(text)
+        question = read_terminal_command(text)
         if question.command == "/words":
             results: Results = related_words(served_library.words(), question.text, k)
         else:

@@ -10,14 +10,13 @@ from findimg.search.query import Query, parse
 
 Layout = Literal["list", "grid"]
 TERMINAL_COMMANDS = ("/findimg", "/similar", "/tag", "/words")  # of `findimg-bot ask`
-COMMANDS = (*TERMINAL_COMMANDS, "/teach")  # of Slack
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person asks, with everything that the next page of its results needs."""
 
-    command: str  # one of COMMANDS
+    command: str  # `/findimg`, `/similar` or `/tag`; `/words` only in the terminal
     text: str  # what was typed after it
     like: str | None = None  # URI of the indexed image it is about, where the text names none
     features: ImageFeatures | None = None  # of the uploaded image it is about
@@ -25,9 +24,10 @@ class Question:
     layout: Layout = "list"
 
 
-def read_command(text: str) -> Question:
-    """Return the question in a line such as `/findimg cat sofa`, `/tag` or `/words said`; without a command it is a
-    search.
+def read_terminal_command(text: str) -> Question:
+    """Return the question in a TEXT of `findimg-bot ask`, such as `/findimg cat sofa`, `/tag` or `/words said`.
+
+    Without a command it is a search. Slack sends commands and texts apart: see `service/question_from_message.py`.
 
     Raises:
         QueryError: the line starts with a slash, but with none of the commands.

@@ -6,7 +6,7 @@ from findimg.errors import LibraryError, QueryError
 from findimg.search.image_features import ImageFeatures
 from findimg.settings import Settings
 from findimg_bot.question_results import ImageResults, TagResults, find_results, related_words
-from findimg_bot.questions import Question, read_command
+from findimg_bot.questions import Question, read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 
 
@@ -23,7 +23,7 @@ def cat(served: ServedLibrary, samples: Path) -> ImageFeatures:
 def asked(
     served: ServedLibrary, text: str, k: int, seen: ImageFeatures | None = None, skip: int = 0
 ) -> ImageResults | TagResults:
-    question = read_command(text)
+    question = read_terminal_command(text)
     with served.lease() as searcher:
         return find_results(searcher, Question(question.command, question.text, features=seen), k, skip)
 

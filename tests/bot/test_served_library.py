@@ -16,7 +16,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import open_words
 from findimg_bot.question_results import ImageResults, find_results
-from findimg_bot.questions import read_command
+from findimg_bot.questions import read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import index
 
@@ -73,7 +73,7 @@ def add_version(library: Library, like: str, **changes: object) -> str:
 
 def asked(searcher: Searcher, text: str = "/findimg cat") -> tuple[str, list[str]]:
     """Search, and return the version that answers and the URIs of the hits."""
-    found = find_results(searcher, read_command(text), 5)
+    found = find_results(searcher, read_terminal_command(text), 5)
     assert isinstance(found, ImageResults)
     return found.version, [hit.uri for hit in found.hits]
 

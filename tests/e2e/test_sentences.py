@@ -13,7 +13,7 @@ from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.settings import Settings
 from findimg_bot.question_results import ImageResults, TagResults, example_words, find_results
-from findimg_bot.questions import read_command
+from findimg_bot.questions import read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.indexing.run import index
@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 def kinds(served: ServedLibrary, text: str) -> list[str]:
     with served.lease() as searcher:
-        found = find_results(searcher, read_command(f"/findimg {text}"), 8)
+        found = find_results(searcher, read_terminal_command(f"/findimg {text}"), 8)
     assert isinstance(found, ImageResults)
     return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits if hit.score > 0.3]
 
@@ -68,7 +68,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     served.refresh()
     assert kinds(served, "snow on the grass")[0] == "grass-snow"
     with served.lease() as searcher:
-        tags = find_results(searcher, read_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
+        tags = find_results(searcher, read_terminal_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
         before = searcher
         assert {"snow", "sea"} & set(example_words(searcher, 4))
     assert isinstance(tags, TagResults)

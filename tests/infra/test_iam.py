@@ -23,7 +23,7 @@ from findimg.settings import Settings
 from findimg.storage.base import open_object, open_storage, read_uri
 from findimg.taught.teaching import Lesson, add_lesson, erase_examples
 from findimg_bot.question_results import find_results
-from findimg_bot.questions import read_command
+from findimg_bot.questions import read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.indexing.run import index
@@ -156,7 +156,7 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
     served = ServedLibrary(settings)
     with recorded() as requests:
         with served.lease() as searcher:
-            find_results(searcher, read_command("/findimg animal"), 5)
+            find_results(searcher, read_terminal_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
             assert searcher.find(parse("our booth"), 1).hits
             log, storage = served.taught.log, served.library.storage

@@ -39,7 +39,7 @@ class BotServices:
     """The parts of one bot. Its state holds what a later click needs, so that any bot can answer the click.
 
     Attributes:
-        live: the published version of the library.
+        served_library: the published version of the library, opened.
         store: the bot's state.
         recovery: records requests until they are answered.
         metrics: counts and times of answers.
@@ -80,8 +80,8 @@ class BotServices:
             settings, self.served_library, self._search_pool, self._embed_pool, self.reader.visible_channels
         )
         self.uploads = UploadEncoder(self.served_library, self._embed_pool)
-        sender = ThumbnailSender(self._thumbnails, self.metrics)
-        self.queries = QueryService(self.reader, self.teaching, self.store, sender)
+        thumbnail_sender = ThumbnailSender(self._thumbnails, self.metrics)
+        self.queries = QueryService(self.reader, self.teaching, self.store, thumbnail_sender)
 
         has_live_indexing = settings.live_indexing == "on"
         self._watcher = VersionWatcher(

@@ -47,7 +47,7 @@ class LibraryReader:
         """Use a library.
 
         Args:
-            live: the library.
+            served_library: the published version of the library.
             pool: runs the searches.
             links: makes links to originals.
             visibility: knows the Slack channels of each person.

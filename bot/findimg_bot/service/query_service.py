@@ -1,6 +1,7 @@
 """Answers questions with messages in Slack: results pages, one shared image, previews, tags, words, copies and text.
 
-`library_reader.py` finds the results, `slack/blocks/` builds the message from them, and a `Reply` sends it.
+The way of a question: `library_reader.py` finds the results, `thumbnail_sender.py` gets their thumbnails,
+`slack/blocks/` builds the message from both, and a `Reply` sends it.
 """
 
 import asyncio
@@ -54,17 +55,17 @@ class LargerAudienceError(QueryError):
 class QueryService:
     """Answers questions, and stores each of them for its buttons."""
 
-    def __init__(self, reader: LibraryReader, teaching: Teaching, store: Store, thumbnails: ThumbnailSender):
+    def __init__(self, reader: LibraryReader, teaching: Teaching, store: Store, thumbnail_sender: ThumbnailSender):
         """Args:
         reader: finds the answers.
         teaching: knows to whom answers offer to teach.
         store: keeps the questions.
-        thumbnails: sends the answers that show thumbnails.
+        thumbnail_sender: sends the answers that show thumbnails.
         """
         self._reader = reader
         self._teaching = teaching
         self._store = store
-        self._thumbnails = thumbnails
+        self._thumbnail_sender = thumbnail_sender
 
     async def search(
         self,
@@ -114,24 +115,24 @@ class QueryService:
         question = Question("/similar", "", like=uri)
         question_id = await self._store_question(team, reply, question, 0, (uri,))
 
-        async def send(pictures: HitThumbnails, attempt: int) -> None:
+        async def send_image(pictures: HitThumbnails, attempt: int) -> None:
             source = pictures.sources.get(details.hit.sha256)
             message = shared_image_message(details, source, reply.user, hit_value(question_id, 0))
             await reply.send(message, pictures.fresh)
 
-        await self._thumbnails.send(client, team, [details.hit], send)
+        await self._thumbnail_sender.send_with_thumbnails(client, team, [details.hit], send_image)
 
     async def show_link_previews(
         self,
         client: AsyncWebClient,
         team: str,
         links: Sequence[str],
-        send: Callable[[dict[str, list[Block]]], Awaitable[None]],
+        unfurl: Callable[[dict[str, list[Block]]], Awaitable[None]],
     ) -> None:
         """Show previews of links to indexed images. Other links are passed over.
 
         Args:
-            send: takes the blocks of each link. It raises `RefusedError` when Slack refuses them.
+            unfurl: sends the previews, the blocks of each link. It raises `RefusedError` when Slack refuses them.
         """
         found = await self._reader.details_by_link(links)
         if not found:
@@ -140,14 +141,15 @@ class QueryService:
         stored = StoredQuestion(team, "", Question("/similar", "", like=uris[0]), 0, uris)
         question_id = await asyncio.to_thread(self._store.save_question, stored)
 
-        async def show(pictures: HitThumbnails, attempt: int) -> None:
+        async def send_previews(pictures: HitThumbnails, attempt: int) -> None:
             previews = {}
             for number, (link, details) in enumerate(found.items()):
                 source = pictures.sources.get(details.hit.sha256)
                 previews[link] = link_preview(details, source, hit_value(question_id, number))
-            await send(previews)
+            await unfurl(previews)
 
-        await self._thumbnails.send(client, team, [details.hit for details in found.values()], show)
+        hits = [details.hit for details in found.values()]
+        await self._thumbnail_sender.send_with_thumbnails(client, team, hits, send_previews)
 
     async def show_tags(self, team: str, reply: Reply, question: Question, file: SlackFile | None) -> None:
         """Answer with the tags of an image.
@@ -248,14 +250,15 @@ class QueryService:
         page: ResultsPage,
         build_message: ResultsMessageBuilder,
     ) -> None:
+        """Store the question for the buttons, get the page's thumbnails, build the message and send it."""
         hits = page.results.hits
         question_id = await self._store_question(team, reply, question, page.skip, tuple(hit.uri for hit in hits))
 
-        async def send(pictures: HitThumbnails, attempt: int) -> None:
+        async def send_page(pictures: HitThumbnails, attempt: int) -> None:
             message = build_message(page, pictures, question_id, private=reply.private, cards=attempt == 0)
             await reply.send(message, pictures.fresh)
 
-        await self._thumbnails.send(client, team, hits, send, page.skip + 1, page.grid)
+        await self._thumbnail_sender.send_with_thumbnails(client, team, hits, send_page, page.skip + 1, page.grid)
 
     async def _store_question(
         self, team: str, reply: Reply, question: Question, skip: int = 0, uris: tuple[str, ...] = ()

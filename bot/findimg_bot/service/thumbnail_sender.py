@@ -25,12 +25,12 @@ class ThumbnailSender:
         self._thumbnails = thumbnails
         self._metrics = metrics
 
-    async def send(
+    async def send_with_thumbnails(
         self,
         client: AsyncWebClient,
         team: str,
         hits: Sequence[Hit],
-        send: Callable[[HitThumbnails, int], Awaitable[None]],
+        send_attempt: Callable[[HitThumbnails, int], Awaitable[None]],
         first: int = 1,
         grid: bool = False,
     ) -> None:
@@ -40,14 +40,15 @@ class ThumbnailSender:
         the message without thumbnails.
 
         Args:
-            send: sends the message with pictures, in the given attempt from 0 on.
+            send_attempt: builds the message with the given thumbnails and sends it. It also takes the number of the
+                attempt, from 0 on, and raises `RefusedError` when Slack refuses the message.
             first: number of the first hit in the answer.
             grid: whether the person asked for a contact sheet.
         """
         for attempt in range(_ATTEMPTS):
             pictures = await self._thumbnails.for_hits(client, team, hits, first=first, grid=grid, ready=attempt > 0)
             try:
-                await send(pictures, attempt)
+                await send_attempt(pictures, attempt)
                 break
             except RefusedError as error:
                 _log.info("Slack refused the thumbnails of an answer: %s", error)
@@ -56,6 +57,6 @@ class ThumbnailSender:
         else:
             _log.warning("Slack refuses the thumbnails of an answer.")
             pictures = HitThumbnails(note="Slack does not show the thumbnails.")
-            await send(pictures, _ATTEMPTS)
+            await send_attempt(pictures, _ATTEMPTS)
         if pictures.note:
             self._metrics.thumbnail_failures.inc()

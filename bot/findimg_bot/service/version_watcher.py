@@ -33,7 +33,7 @@ class VersionWatcher:
         has_live_indexing: bool = False,
     ):
         """Args:
-        is_live: whether versions are published within seconds after a picture was shared.
+        has_live_indexing: whether versions are published within seconds after a picture was shared.
         """
         self._has_live_indexing = has_live_indexing
         self._wake = asyncio.Event()

@@ -11,7 +11,7 @@ import pytest
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg_bot.question_results import ImageResults, find_results
-from findimg_bot.questions import read_command
+from findimg_bot.questions import read_terminal_command
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.indexing.run import IndexOptions, index
 from findimg_jobs.maintenance.encoder_roles import remove_encoder, use_encoders
@@ -43,7 +43,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
             text, expected = questions[number % len(questions)]
             number += 1
             with served.lease() as searcher:
-                found = find_results(searcher, read_command(text), 5)
+                found = find_results(searcher, read_terminal_command(text), 5)
                 assert isinstance(found, ImageResults), text
                 assert Path(found.hits[0].uri).stem.rpartition("-")[0] == expected, text
             with counting:

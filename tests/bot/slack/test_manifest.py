@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from findimg.errors import SettingsError
 from findimg_bot.listeners import register_listeners
-from findimg_bot.questions import COMMANDS
+from findimg_bot.slack.blocks.guidance import HELP, help_message
 from findimg_bot.slack.manifest import Surfaces, bot_scopes, read_manifest
 from tests.bot.conftest import ALL_SURFACES as ALL
 from tests.bot.conftest import IMAGE_BASE_URL as BASE
@@ -125,7 +125,11 @@ def features() -> dict[str, Any]:
 
 def test_commands_match_listeners(registered: dict[str, list[str]]) -> None:
     assert registered["command"] == sorted(each["command"] for each in features()["slash_commands"])
-    assert registered["command"] == sorted(COMMANDS)
+
+
+def test_every_command_has_a_help_message(registered: dict[str, list[str]]) -> None:
+    assert registered["command"] == sorted(HELP)
+    assert all(help_message(command).blocks for command in registered["command"])
 
 
 def test_shortcuts_match_listeners(registered: dict[str, list[str]]) -> None:

@@ -29,7 +29,7 @@ async def link_shared(event: SlackObject, context: AsyncBoltContext, client: Asy
         place = {"channel": event["channel"], "ts": event["message_ts"]}
     links = [link["url"] for link in event.get("links") or ()][:_MOST]
 
-    async def send(previews: dict[str, list[Block]]) -> None:
+    async def unfurl(previews: dict[str, list[Block]]) -> None:
         for blocks in previews.values():
             check_message("preview", blocks)
         try:
@@ -44,7 +44,7 @@ async def link_shared(event: SlackObject, context: AsyncBoltContext, client: Asy
 
     try:
         with services.metrics.measuring_request("unfurl"):
-            await services.queries.show_link_previews(client, team_of(context), links, send)
+            await services.queries.show_link_previews(client, team_of(context), links, unfurl)
     except FindimgError as error:
         _log.warning("A link has no preview: %s", error)
     except (*SLACK_ERRORS, RefusedError) as error:
