@@ -18,8 +18,8 @@ from findimg.contact_sheet import draw_sheet
 from findimg.errors import FindimgError, SettingsError
 from findimg.images import LIMIT_BYTES, decode
 from findimg.images.decode import ignore_pillow_warnings
-from findimg.search.group_ranking import MAX_HITS
 from findimg.search.image_features import ImageFeatures
+from findimg.search.ranking import MAX_HITS
 from findimg.settings import Settings
 from findimg.storage.base import read_uri
 from findimg.terminal import print_lines, printable

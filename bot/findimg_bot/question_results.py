@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from findimg.errors import QueryError
 from findimg.search.answers.results import Hit
+from findimg.search.class_tags import Tag
 from findimg.search.image_features import fits
 from findimg.search.searcher import Searcher
-from findimg.search.tags import Tag
 from findimg.text.vectors import WordVectors
 from findimg_bot.questions import Question, parse_question
 

@@ -22,9 +22,9 @@ from findimg.models.store import ModelStore
 from findimg.ocr.new_picture import NewPictureReader
 from findimg.plugins import PATIENCE, AddReport, find_add
 from findimg.search.answers.results import Answer
-from findimg.search.group_ranking import MAX_HITS
 from findimg.search.image_features import ImageFeatures, embed_image
 from findimg.search.query import Query, parse
+from findimg.search.ranking import MAX_HITS
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
 from findimg.search.taught.examples import indexed_example, outside_example
@@ -49,10 +49,10 @@ class OpenedLibrary:
         self._library = library
         self._cache = cache
         self._models = ModelStore(cache / "models")
-        self._opened = self._open_live()
+        self._searcher = self._open_live()
         self._storage = library.storage
         self._follower = TaughtFollower(
-            library.storage, lambda data: embed_image(decode(data), self._opened.manifest, self._encoders)
+            library.storage, lambda data: embed_image(decode(data), self._searcher.manifest, self._encoders)
         )
 
     def _open_live(self) -> Searcher:
@@ -63,8 +63,8 @@ class OpenedLibrary:
 
     def _current_searcher(self) -> Searcher:
         """Return the searcher, with what the team has taught by now."""
-        self._follower.keep_current(self._opened)
-        return self._opened
+        self._follower.keep_current(self._searcher)
+        return self._searcher
 
     def __enter__(self) -> Self:
         return self
@@ -76,11 +76,11 @@ class OpenedLibrary:
 
     def __len__(self) -> int:
         """Return the number of images in the library."""
-        return self._opened.manifest.images
+        return self._searcher.manifest.images
 
     def close(self) -> None:
         """Close the library's files. The library must not be used afterwards."""
-        self._opened.close()
+        self._searcher.close()
 
     def search(self, text: str, k: int = 10, skip: int = 0) -> Hits:
         """Return the images that fit a query, best first.
@@ -116,15 +116,16 @@ class OpenedLibrary:
             ModelError: the library does not carry its image encoder, and the encoder is not installed.
         """
         _check_page(k, skip)
-        item, features = self._features(image)
-        return _hits(self._current_searcher().similar(features, Query(""), k, excluded=item, skip=skip))
+        searcher = self._current_searcher()
+        item, features = self._features(searcher, image)
+        return _hits(searcher.similar(features, Query(""), k, excluded=item, skip=skip))
 
     def tags(self, image: str | os.PathLike[str], k: int = 10) -> list[Tag]:
         """Return words for what an image shows, best first.
 
         Args:
             image: path or s3:// address of an image file, in the library or not.
-            k: the most words to return, at least 1.
+            k: the most words to return, 1 to 1000.
 
         Raises:
             ImageError: the file is not an image that findimg reads.
@@ -134,8 +135,9 @@ class OpenedLibrary:
             QueryError: the library's encoder has no classes, so it cannot tag.
         """
         _check_page(k)
-        _, features = self._features(image)
-        return [Tag(tag.word, tag.score) for tag in self._current_searcher().tags(features, k)]
+        searcher = self._current_searcher()
+        _, features = self._features(searcher, image)
+        return [Tag(tag.word, tag.score) for tag in searcher.tags(features, k)]
 
     def text(self, image: str | os.PathLike[str]) -> str:
         """Return the text in an image, one line below the other. Empty if there is none.
@@ -163,7 +165,7 @@ class OpenedLibrary:
 
         Args:
             word: one word.
-            k: the most words to return, at least 1.
+            k: the most words to return, 1 to 1000.
 
         Raises:
             QueryError: the word is unknown. The message names similar spellings.
@@ -192,7 +194,7 @@ class OpenedLibrary:
         settings = load_settings(library=self._library.uri, cache=self._cache)
         report = add(settings, [_absolute(image) for image in images], wait)
         # Other threads may still use the former searcher. Its files are closed with its last reference.
-        self._opened = self._open_live()
+        self._searcher = self._open_live()
         return report
 
     def teach(
@@ -230,7 +232,7 @@ class OpenedLibrary:
     def teach_lesson(self, lesson: Lesson, by: str = "") -> TeachReport:
         """Teach a name with examples that are embedded already, and return what changed. Errors as of `teach`."""
         report = add_lesson(self._storage, self.taught_log, by or local_person(), lesson)
-        self._follower.use_known(self._opened)
+        self._follower.use_known(self._searcher)
         return report
 
     def untaught(self, name: str, *, by: str = "") -> int:
@@ -245,7 +247,7 @@ class OpenedLibrary:
             StorageError: the library cannot be written.
         """
         removed = remove_name(self.taught_log, by or local_person(), name)
-        self._follower.use_known(self._opened)
+        self._follower.use_known(self._searcher)
         return removed
 
     def erase_taught(self, person: str) -> int:
@@ -258,7 +260,7 @@ class OpenedLibrary:
             StorageError: the library cannot be written.
         """
         erased = erase_examples(self._storage, self.taught_log, people=[person])
-        self._follower.use_known(self._opened)
+        self._follower.use_known(self._searcher)
         return erased
 
     def taught(self, name: str = "") -> list[TaughtName]:
@@ -271,7 +273,7 @@ class OpenedLibrary:
             QueryError: nobody taught `name`.
             StorageError: the library cannot be read.
         """
-        self._follower.read_now(self._opened)
+        self._follower.read_now(self._searcher)
         state = self.taught_log.state
         names = [find_name(state, name)] if name else state.names.values()
         return [
@@ -308,10 +310,9 @@ class OpenedLibrary:
         thumbnails[decoded.sha256] = thumbnail(decoded)
         return outside_example(searcher, decoded.sha256, embed_image(decoded, searcher.manifest, self._encoders))
 
-    def _features(self, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
-        """Return an image's item in the library, None if it is not in the library, and its features."""
+    def _features(self, searcher: Searcher, image: str | os.PathLike[str]) -> tuple[int | None, ImageFeatures]:
+        """Return an image's item in the searcher's version, None if it is not in it, and its features."""
         uri = _absolute(image)
-        searcher = self._current_searcher()
         item = searcher.catalog.item(uri)
         if item is not None:
             return item, searcher.features(item)
@@ -323,7 +324,7 @@ class OpenedLibrary:
 
     @cached_property
     def _encoders(self) -> tuple[ImageEncoder, ...]:
-        return open_encoders(self._opened.version, self._models)
+        return open_encoders(self._searcher.version, self._models)
 
 
 def open(uri: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> OpenedLibrary:

@@ -14,8 +14,8 @@ from findimg.library.layout import thumbnail_key
 from findimg.library.library import Library, Version
 from findimg.models.store import ModelStore
 from findimg.search.answers.results import Hit
-from findimg.search.group_ranking import MAX_HITS
 from findimg.search.query import Query, Term
+from findimg.search.ranking import MAX_HITS
 from findimg.search.searcher import Searcher
 from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings

@@ -23,7 +23,7 @@ from findimg.library.items import ItemRows
 from findimg.library.layout import NOISE_FILE
 from findimg.library.library import Library
 from findimg.search.noise_floor import noise_floor, peak_relevance, unrelated_terms
-from findimg.search.ranking import top_k
+from findimg.search.scoring import top_k
 from findimg.search.terms.expansion import ExpandedTerm, expand
 from findimg.text.lexicon import open_lexicon
 from findimg.text.vectors import WordVectors

@@ -11,7 +11,7 @@ from findimg.errors import LibraryError
 from findimg.images import Image
 from findimg.library.carried_encoder import used_parts
 from findimg.library.manifest import Manifest
-from findimg.search.ranking import best_first
+from findimg.search.scoring import best_first
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from findimg.errors import QueryError
 from findimg.search.answers.pages import Page, Pages, Span
 from findimg.search.answers.results import Answer
-from findimg.search.filtering import FilteredImages
-from findimg.search.group_ranking import MAX_HITS
+from findimg.search.filtered_images import FilteredImages
 from findimg.search.query import Query
-from findimg.search.ranking import best_first
+from findimg.search.ranking import MAX_HITS
+from findimg.search.scoring import best_first
 from findimg.search.search_files import SearchFiles
 from findimg.text.spelling import did_you_mean, nearest_spellings
 
@@ -31,7 +31,7 @@ class ImageSearch:
         self._filtered = filtered
         self._pages = pages
 
-    def find(self, visual: NDArray[np.float32], query: Query, span: Span) -> Answer:
+    def answer(self, visual: NDArray[np.float32], query: Query, span: Span) -> Answer:
         """Return one page of the images that are most similar to an image.
 
         Args:

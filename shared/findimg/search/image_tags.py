@@ -1,11 +1,10 @@
 """Tags of an image, by all sources that know words for it."""
 
 from findimg.errors import QueryError
-from findimg.heads.trained_head import TrainedHead
+from findimg.search.class_tags import Tag, open_tagger
 from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.image_features import ImageFeatures, fits
 from findimg.search.search_files import SearchFiles
-from findimg.search.tags import MIN_TAG_SCORE, Tag, open_tagger
 
 
 class ImageTags:
@@ -18,7 +17,7 @@ class ImageTags:
         self._sources = sources
         self._tagger = open_tagger(files.words, files.lexicon)
 
-    def find(self, features: ImageFeatures, k: int) -> list[Tag]:
+    def tags(self, features: ImageFeatures, k: int) -> list[Tag]:
         """Return up to `k` words for the content of an image, best first.
 
         Raises:
@@ -34,14 +33,11 @@ class ImageTags:
         else:
             joint = self._head.embed(visual[None], classes[None], probabilities[None])[0]
             tags = self._tagger.tags(joint, classes, probabilities, k)
+        trained = self._sources.trained.tags(visual) if self._sources.trained else {}
         taught = self._sources.taught.tags(features.visual)
-        if not isinstance(self._head, TrainedHead) and not taught:
+        if self._sources.trained is None and not taught:
             return tags
         scores = {tag.word: tag.score for tag in tags}
-        if isinstance(self._head, TrainedHead):
-            for label, relevance in zip(self._head.labels, self._head.relevance(visual[None])[0], strict=True):
-                if relevance >= MIN_TAG_SCORE:
-                    scores[label] = max(scores.get(label, 0), round(float(relevance), 3))
-        for name, relevance in taught.items():
-            scores[name] = max(scores.get(name, 0), relevance)
+        for word, relevance in (*trained.items(), *taught.items()):
+            scores[word] = max(scores.get(word, 0), relevance)
         return [Tag(word, scores[word]) for word in sorted(scores, key=lambda word: (-scores[word], word))[:k]]

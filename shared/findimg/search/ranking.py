@@ -1,100 +1,115 @@
-"""Combine the evidence for a query's terms, select the best images, and rerank them by their visual features."""
+"""Rank the images of a version by the evidence for the groups of a query."""
+
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from findimg.vectors import normalised
+from findimg.index.segmented import SegmentedMatrix
+from findimg.search.evidence.joint_cosines import JointCosines
+from findimg.search.evidence.term_group import RELEVANT, TermGroup
+from findimg.search.scoring import RERANKED, best_first, combine, rerank, top_k
 
-Floats = npt.NDArray[np.float32]
-
-FLOOR = 1e-4  # relevance of an image without any evidence for a term. The joint embedding orders such images.
-RERANKED = 70  # images that are reranked by their visual features
-RERANK_BY = 5  # best images that say what the others should look like
-_SORTED_AS_KEYS = 500  # number of scores from which on that is faster
-_SAMPLED = 20  # minimum number of sampled scores above the estimated cut-off
+# Hits of a query at most. All of them are ranked together, so that a page does not depend on its place or its length.
+MAX_HITS = 1000
 
 
-def combine(relevance: Floats, weights: Floats, cosine: Floats | None = None) -> Floats:
-    """Return the relevance of images for a whole query.
+class Ranking:
+    """Selects candidates, scores them, and reranks the best by their visual features."""
 
-    It is the weighted geometric mean of the wanted terms' relevances. Each unwanted term takes away its share.
+    def __init__(self, vectors: JointCosines, visual: SegmentedMatrix):
+        """Use a version's evidence.
 
-    Args:
-        relevance: float32[terms, n], 0 to 1.
-        weights: float32[terms], negative for unwanted terms.
-        cosine: float32[terms, n], cosines of the joint embeddings to the terms' vectors, 0 for a term without one. They
-            order images without evidence. None counts as 0.
+        Args:
+            vectors: orders images without other evidence.
+            visual: features by the encoder that finds images by words, float16[images, dim].
+        """
+        self._vectors = vectors
+        self._visual = visual
 
-    Returns:
-        float32[n], 0 to 1.
-    """
-    wanted, unwanted = weights > 0, weights < 0
-    total = np.ones(relevance.shape[1], dtype=np.float32)
-    if wanted.any():
-        shown = relevance[wanted] + (FLOOR if cosine is None else FLOOR * (1 + cosine[wanted]))
-        share = weights[wanted] / weights[wanted].sum()
-        total = shown[0] if len(shown) == 1 else np.exp(share @ np.log(shown))
-    for weight, excluded in zip(weights[unwanted], relevance[unwanted], strict=True):
-        total = total * (1 - excluded) ** -weight
-    return np.asarray(np.clip(total, 0, 1), dtype=np.float32)
+    def rank(
+        self, groups: Sequence[TermGroup], within: NDArray[np.int64] | None, excluded: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the best MAX_HITS images, best first, and their scores. Without evidence, word vectors decide.
 
+        Args:
+            groups: the groups.
+            within: the only images that count, None for all.
+            excluded: an image to leave out.
+        """
+        weights = np.asarray([group.weight for group in groups], np.float32)
+        vectors = [next((each.vector for each in group.expanded if each.vector is not None), None) for group in groups]
+        items = self._candidates(groups, weights, vectors, within)
+        if excluded is not None:
+            items = items[items != excluded]
+        relevance = np.stack([group.relevance[items] for group in groups])
+        # Word vectors only order images without evidence.
+        cosines = None if relevance.min(initial=1) > 0 else self._vectors.cosines(vectors, items)
+        scores = combine(relevance, weights, cosines)
+        order = best_first(scores)
+        items, scores = items[order], scores[order]
+        reranked = rerank(scores[:RERANKED], self._visual[items[:RERANKED]])
+        # Images that are not reranked get the score that reranking gives to an image without similarity, but none may
+        # overtake the reranked ones.
+        rest = np.minimum(scores[RERANKED:] / 2, reranked.min(initial=1))
+        texts = [
+            group.text_relevance[items]
+            for group in groups
+            if group.by_text and group.weight > 0 and group.text_relevance is not None
+        ]
+        if not texts:
+            order = best_first(reranked)
+            return np.concatenate([items[order], items[RERANKED:]]), np.concatenate([reranked[order], rest])
+        mixed = np.concatenate([reranked, rest])
+        scores = np.where(np.max(texts, axis=0) > 0, np.maximum(mixed, scores), mixed)
+        order = best_first(scores)
+        return items[order], scores[order]
 
-def rerank(scores: Floats, visual: Floats) -> Floats:
-    """Return new scores that also count the visual similarity to the best images.
+    def cautious_scores(self, groups: Sequence[TermGroup], items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return scores in which a guessed term's evidence counts no more than its ceiling allows.
 
-    The best images of a word agree in their visual features more than wrong ones do. A score becomes the mean of itself
-    and the mean best score times the cosine to the centroid of the best. The mean of all candidates is subtracted
-    before.
+        No score is higher than without the guessed terms.
+        """
+        weights = np.asarray([group.weight for group in groups], np.float32)
+        is_certain = np.asarray([group.weight < 0 or group.ceiling == 1 for group in groups])
+        ceilings = np.asarray([group.ceiling for group in groups], np.float32)[:, None]
+        relevance = np.stack([group.relevance[items] for group in groups])
+        cautious = np.where(is_certain[:, None], relevance, 1 - ceilings + ceilings * relevance)
+        return np.minimum(combine(cautious, weights), combine(relevance[is_certain], weights[is_certain]))
 
-    Args:
-        scores: float32[n] of the best candidates.
-        visual: float32[n, dim], their visual embeddings.
-
-    Returns:
-        float32[n], 0 to 1.
-    """
-    if len(scores) <= RERANK_BY:
-        return scores
-    best = best_first(scores)[:RERANK_BY]
-    mean = visual.sum(axis=0) / np.float32(len(visual))
-    centroid = normalised(scores[best] @ normalised(visual[best] - mean))
-    # The products with `visual - mean`, without computing that array.
-    squares = np.vecdot(visual, visual) - 2 * (visual @ mean) + mean @ mean
-    cosine = (visual @ centroid - mean @ centroid) / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-    return np.asarray((scores + scores[best].sum() / RERANK_BY * np.clip(cosine, 0, 1)) / 2, dtype=np.float32)
-
-
-def top_k(scores: Floats, count: int) -> npt.NDArray[np.int64]:
-    """Return the places of the `count` best scores, int64[<= count], ascending. The first of equal scores win."""
-    if len(scores) <= count or count == 0:
-        return np.arange(min(len(scores), count))
-    likely = np.arange(0)
-    step = min(2 * count // _SAMPLED, len(scores) // (2 * count))
-    if step > 1:
-        # Estimate from a sample where about twice as many scores begin. This saves most of the sorting.
-        sample = scores[::step].copy()
-        place = len(sample) - 1 - 2 * count // step
-        sample.partition(place)
-        likely = np.flatnonzero(scores > sample[place])
-        if len(likely) < count:  # many scores are equal, for example because most images have no evidence
-            equal = np.flatnonzero(scores == sample[place])[: count - len(likely)]
-            likely = np.sort(np.concatenate([likely, equal]))
-    if len(likely) < count:
-        likely = np.arange(len(scores))
-    among = scores[likely]
-    edge = np.partition(among, len(among) - count)[len(among) - count]
-    kept = among > edge
-    kept[np.flatnonzero(among == edge)[: count - np.count_nonzero(kept)]] = True
-    return np.asarray(likely[kept])
-
-
-def best_first(scores: Floats) -> npt.NDArray[np.int64]:
-    """Return the places of all scores, best first. Ties keep their order."""
-    if len(scores) < _SORTED_AS_KEYS:
-        return np.argsort(-scores, kind="stable")
-    # Sorting numbers that hold a score and its place is several times as fast as a stable sort of the places.
-    bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)  # adding 0 turns -0 into 0
-    bits ^= (bits >> 31) & 0x7FFFFFFF  # in the order of the scores, also of negative ones
-    keys = (~bits << 32) | np.arange(len(scores))
-    keys.sort()
-    return np.asarray(keys & 0xFFFFFFFF)
+    def _candidates(
+        self,
+        groups: Sequence[TermGroup],
+        weights: NDArray[np.float32],
+        vectors: Sequence[NDArray[np.float32] | None],
+        within: NDArray[np.int64] | None,
+    ) -> NDArray[np.int64]:
+        """Return up to MAX_HITS images for the exact ranking, in ascending order."""
+        if within is None and len(groups) == 1:
+            # The score of a single term rises with its relevance.
+            places = top_k(groups[0].relevance, MAX_HITS)
+            relevance = groups[0].relevance[places]
+            best = relevance.max(initial=0)
+            # Reranking at most halves a score. So images with less than half of a relevant score are no hits.
+            relevant = relevance >= best * RELEVANT / 2
+            if best > 0 and np.count_nonzero(relevant) >= RERANKED:
+                return np.asarray(places[relevant], np.int64)
+            if len(places) < MAX_HITS or relevance.min() > 0:
+                return places
+        if within is not None and not any(group.weight > 0 for group in groups):
+            # Only unwanted terms and a filter: any image that matches may be a hit.
+            relevance = np.stack([group.relevance[within] for group in groups])
+            return within[top_k(combine(relevance, weights), MAX_HITS)]
+        wanted_groups = [group for group in groups if group.weight > 0]
+        # Beside named terms, guesses only order the images that have those.
+        decisive = [group for group in wanted_groups if group.ceiling == 1] or wanted_groups
+        evidence = np.logical_or.reduce([group.relevance > 0 for group in decisive])
+        items = np.flatnonzero(evidence) if within is None else within[evidence[within]]
+        if len(items) > MAX_HITS:
+            relevance = np.stack([group.relevance[items] for group in groups])
+            return items[top_k(combine(relevance, weights), MAX_HITS)]
+        # Too few images have evidence, so those nearest by word vectors follow.
+        others = np.flatnonzero(~evidence) if within is None else within[~evidence[within]]
+        wanted = [vector for vector, weight in zip(vectors, weights, strict=True) if weight > 0]
+        nearest = top_k(self._vectors.cosines(wanted, others).sum(axis=0), MAX_HITS - len(items))
+        return np.sort(np.concatenate([items, others[nearest]]))

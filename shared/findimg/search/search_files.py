@@ -76,7 +76,8 @@ def open_search_files(version: Version, words: WordVectors, hidden: NDArray[np.i
     Args:
         version: a complete version on this machine.
         words: the word vectors that the manifest names.
-        hidden: int64[n], items to leave out as if they were deleted, but not all. The others are numbered anew.
+        hidden: int64[n], items to leave out as if they were deleted. At least one must remain. The others are numbered
+            anew.
 
     Raises:
         LibraryError, HeadError: a file is damaged.

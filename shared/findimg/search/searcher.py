@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from findimg.errors import QueryError
 from findimg.index.text_index import TEXT_KINDS, TextKind
 from findimg.library.library import Version
-from findimg.search.answers.copies import CopyGroups
+from findimg.search.answers.copies import Copies
 from findimg.search.answers.pages import Page, Pages, Span
 from findimg.search.answers.results import Answer
-from findimg.search.evidence.groups import TermGroup
+from findimg.search.class_tags import Tag
 from findimg.search.evidence.sources import open_sources
 from findimg.search.evidence.taught import VectorOf
-from findimg.search.filtering import FilteredImages
+from findimg.search.evidence.term_group import TermGroup
+from findimg.search.filtered_images import FilteredImages
 from findimg.search.image_features import ImageFeatures
 from findimg.search.image_search import ImageSearch
 from findimg.search.image_tags import ImageTags
 from findimg.search.query import Query, Term
 from findimg.search.search_files import open_search_files
 from findimg.search.sentences.text_vectors import TextVectors
-from findimg.search.tags import Tag
 from findimg.search.word_search import WordSearch
 from findimg.taught.state import TaughtState
 from findimg.text.vectors import WordVectors
@@ -45,8 +45,9 @@ class Searcher:
             version: a complete version on this machine.
             words: the word vectors that the manifest names.
             text_kinds: the kinds of text that count as evidence.
-            text_vectors: the text tower of the version's encoder. Without it only an encoder with classes finds words.
-            hidden: int64[n], items to leave out as if they were deleted, but not all. The others are numbered anew.
+            text_vectors: the vectors of texts by the version's encoder. They are used if that has a text tower.
+            hidden: int64[n], items to leave out as if they were deleted. At least one must remain. The others are
+                numbered anew.
 
         Raises:
             LibraryError, HeadError: a file is damaged.
@@ -54,7 +55,7 @@ class Searcher:
         self._files = files = open_search_files(version, words, hidden)
         self._sources = sources = open_sources(files, text_kinds, text_vectors)
         filtered = FilteredImages(files.catalog)
-        pages = Pages(files.catalog, CopyGroups(files.duplicates, files.catalog), sources.text)
+        pages = Pages(files.catalog, Copies(files.duplicates, files.catalog), sources.text)
         self.version = version
         self.manifest = files.manifest
         self.words = words
@@ -85,7 +86,7 @@ class Searcher:
     @property
     def knows_words(self) -> bool:
         """Return whether the version can be searched by words, and can tag images."""
-        return self._word_search.is_available
+        return self._sources.can_search_words
 
     def find(self, query: Query, k: int, skip: int = 0) -> Answer:
         """Return one page of the images that fit a query's words and filters.
@@ -99,7 +100,7 @@ class Searcher:
             QueryError: a word is unknown, or the version cannot be searched by words.
         """
         span = Span(k, skip)
-        return self._word_search.find(query, span) if query.terms else self._browse(query, span)
+        return self._word_search.answer(query, span) if query.terms else self._browse(query, span)
 
     def similar(
         self, features: ImageFeatures, query: Query, k: int, excluded: int | None = None, skip: int = 0
@@ -119,10 +120,10 @@ class Searcher:
         """
         span = Span(k, skip, excluded)
         if not query.terms:
-            return self._image_search.find(features.visual, query, span)
-        image = self._sources.taught.similar(features.visual)
+            return self._image_search.answer(features.visual, query, span)
+        image = self._files.similarity.relevance(features.visual)
         group = TermGroup(Term(""), (), image, 1.0, 1, shown=True) if image.any() else None
-        return self._word_search.find(query, span, group)
+        return self._word_search.answer(query, span, group)
 
     def tags(self, features: ImageFeatures, k: int = 10) -> list[Tag]:
         """Return words for the content of an image, best first.
@@ -134,7 +135,7 @@ class Searcher:
             raise QueryError(
                 f"The backbone {self.manifest.for_words.backbone} has no classes, so it cannot tag images."
             )
-        return self._image_tags.find(features, k)
+        return self._image_tags.tags(features, k)
 
     def look_up(self, uri: str) -> tuple[int, ImageFeatures]:
         """Return an indexed image's item and its features.

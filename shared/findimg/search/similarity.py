@@ -1,5 +1,7 @@
 """The visual features of a version: cosines to a vector, and the nearest images."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,8 +10,10 @@ from findimg.index.version_files import open_postings, open_version_projection, 
 from findimg.library.items import ItemRows
 from findimg.library.layout import CLASSIFIER_FILE
 from findimg.library.library import Version
+from findimg.vectors import normalised
 
 _CANDIDATES = 20  # candidates per hit where the index's ranking is not the final one
+_SAMPLE = 1000  # images that the usual cosine is measured on
 _NEAREST = 5000  # images whose cosines are returned by an approximate index
 
 Floats = NDArray[np.float32]
@@ -39,9 +43,9 @@ class VisualSimilarity:
 
         Args:
             visual: float32[dim], the query's visual features.
-            k: number of images that must be among the answer.
-            depth: number of images to search for in an approximate index, at least k. Another depth can give another
-                ranking, so use one depth for all pages of an answer.
+            k: number of nearest images that the result must have.
+            depth: number of images that an approximate index searches for, at least k. The ranking depends on it, so
+                use one depth for all pages of an answer.
             within: int64[n], the only images that count, or None for all.
 
         Returns:
@@ -106,6 +110,44 @@ class VisualSimilarity:
     def similarities(self, query: Floats, items: NDArray[np.int64]) -> Floats:
         """Return the cosines of some images to a query, in the space of the index."""
         return self._index.similarities(query, items)
+
+    def relevance(self, visual: Floats) -> Floats:
+        """Return how similar every image is to one image, as a relevance that can stand beside words.
+
+        The relevance is 0 at the usual cosine of the library's images to this one, and 1 for an equal image. An
+        encoder's cosines themselves have no fixed meaning.
+
+        Args:
+            visual: float32[dim], the image's visual features.
+
+        Returns:
+            float32[images], 0 to 1.
+        """
+        found = np.zeros(len(self.visual), np.float32)
+        if np.any(visual):
+            point = normalised(self.projected(visual))
+            usual, _ = self.usual_cosine(point)
+            items, cosines = self.cosines(point)
+            found[items] = np.clip((cosines - usual) / (1 - usual), 0, 1)
+        return found
+
+    def usual_cosine(self, vector: Floats) -> tuple[float, float]:
+        """Return the median cosine of all images to a vector, at most 0.8, and its spread.
+
+        Args:
+            vector: float32[dim] of length 1, in the space of the index.
+        """
+        cosines = self.background @ vector
+        centre = float(np.median(cosines))
+        # The median deviation of a normal distribution is 0.6745 standard deviations.
+        spread = float(np.median(np.abs(cosines - centre))) / 0.6745
+        return min(centre, 0.8), spread
+
+    @cached_property
+    def background(self) -> Floats:
+        """Some images of the version in the space of the index, float32[n, dim], with length 1."""
+        step = -(-len(self.visual) // _SAMPLE)
+        return normalised(self.projected(self.visual[np.arange(0, len(self.visual), step)]))
 
     def close(self) -> None:
         """Close the index."""

@@ -12,7 +12,9 @@ from findimg.search.answers.missing_terms import missing_terms
 from findimg.search.answers.pages import Page, Pages, Span
 from findimg.search.answers.results import Answer
 from findimg.search.evidence.finder import EvidenceFinder
-from findimg.search.evidence.groups import (
+from findimg.search.evidence.joint_cosines import JointCosines
+from findimg.search.evidence.sources import EvidenceSources
+from findimg.search.evidence.term_group import (
     RELEVANT,
     TermGroup,
     name_different_things,
@@ -21,12 +23,10 @@ from findimg.search.evidence.groups import (
     within_text,
     without_stray_text,
 )
-from findimg.search.evidence.joint_cosines import JointCosines
-from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.evidence.visual_groups import VisualGroups
-from findimg.search.filtering import FilteredImages
-from findimg.search.group_ranking import GroupRanking
+from findimg.search.filtered_images import FilteredImages
 from findimg.search.query import Query
+from findimg.search.ranking import Ranking
 from findimg.search.search_files import SearchFiles
 from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.terms.corrections import SpellingChecker
@@ -65,22 +65,21 @@ class WordSearch:
             sources: its sources of evidence.
             filtered: finds the images that match filters.
             pages: makes the pages of answers.
-            text_vectors: the text tower of the version's encoder, if it has one.
+            text_vectors: the vectors of texts by the version's encoder. Unused without sentences as evidence.
         """
         self._sources = sources
         self._filtered = filtered
         self._pages = pages
         self._backbone = files.for_words.manifest.backbone
-        self.is_available = files.for_words.joint is not None or sources.sentences is not None
         self._visual = VisualGroups(files, sources)
         self._evidence = EvidenceFinder(files, sources, self._visual)
-        self._ranking = GroupRanking(JointCosines(files.for_words.joint), files.for_words.visual)
+        self._ranking = Ranking(JointCosines(files.for_words.joint), files.for_words.visual)
         self._spelling = SpellingChecker(files.lexicon, files.words, sources.labels, sources.text.knows)
         tower = text_vectors if sources.sentences else None
         preparation = TermPreparation(files.lexicon, sources.labels, sources.text.knows, self._spelling, tower)
-        self._prepared = lru_cache(_QUERIES)(preparation.prepare)
+        self._prepare = lru_cache(_QUERIES)(preparation.prepare)
 
-    def find(self, query: Query, span: Span, image: TermGroup | None = None) -> Answer:
+    def answer(self, query: Query, span: Span, image: TermGroup | None = None) -> Answer:
         """Return one page of the images that fit the terms and the filters of a query.
 
         Args:
@@ -91,21 +90,21 @@ class WordSearch:
         Raises:
             QueryError: a word is unknown, or the version cannot be searched by words.
         """
-        if not self.is_available:
+        if not self._sources.can_search_words:
             raise QueryError(
                 f"The backbone {self._backbone} has neither classes nor a text tower, so this library cannot be "
                 "searched by words. Search it by image with /similar, or index it with another backbone."
             )
-        terms, note = self._prepared(query.terms, self._sources.taught.state)
-        groups = without_stray_text([group for term in terms for group in self._evidence.find(term)])
-        answer = self._answer([image, *groups] if image else groups, query, span)
+        terms, note = self._prepare(query.terms, self._sources.taught.state)
+        groups = without_stray_text([group for term in terms for group in self._evidence.groups(term)])
+        answer = self._answer_groups([image, *groups] if image else groups, query, span)
         return replace(answer, note=_joined(note, answer.note)) if note else answer
 
     def forget_queries(self) -> None:
         """Prepare all queries again, because what is taught has changed."""
-        self._prepared.cache_clear()
+        self._prepare.cache_clear()
 
-    def _answer(self, groups: Sequence[TermGroup], query: Query, span: Span) -> Answer:
+    def _answer_groups(self, groups: Sequence[TermGroup], query: Query, span: Span) -> Answer:
         """Return one page of the images that fit groups and the filters of a query."""
         within = self._filtered.matching(query.filters, span.excluded)
         note = self._filtered.note(query.filters)
@@ -133,7 +132,7 @@ class WordSearch:
             items = items[scores >= scores.max(initial=0) * _ORDERED]
             items = self._pages.catalog.by_date(items, oldest_first=query.order == "oldest")
             scores = np.ones(len(items), np.float32)
-        # With a filter, every image that matches it counts as a hit.
+        # If filters or required text limit the images, each of these is a hit.
         total = None if within is None or query.order != "best" else self._pages.copies.count(within)
         with_text = [group for group in wanted if group.text_relevance is not None]
         return self._pages.make(items, scores, Page(span, note, total, within, with_text))

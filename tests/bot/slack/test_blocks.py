@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.library.manifest import IndexEntry, Manifest, SegmentEntry
 from findimg.search.answers.results import Hit, TextMatch
+from findimg.search.class_tags import Tag
 from findimg.search.query import LONGEST
-from findimg.search.tags import Tag
 from findimg_bot.question_results import ImageResults, TagResults, WordResults
 from findimg_bot.slack.blocks.elements import Block
 from findimg_bot.slack.blocks.guidance import HELP, help_message

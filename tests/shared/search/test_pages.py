@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from findimg.errors import QueryError
 from findimg.library.library import Library
 from findimg.search.answers.results import Hit
-from findimg.search.group_ranking import MAX_HITS
 from findimg.search.query import Query, parse
+from findimg.search.ranking import MAX_HITS
 from findimg.search.searcher import Searcher
 from findimg.text.vectors import EMBEDDED, open_words
 from tests.benchmarks.made_up import publish_made_up

@@ -10,8 +10,8 @@ from findimg.library.version_catalog import VersionCatalog
 _LISTED = 1000  # maximum number of images of a group that are read
 
 
-class CopyGroups:
-    """The groups of a version's images."""
+class Copies:
+    """Knows the copies and near-duplicates of each image of a version."""
 
     def __init__(self, groups: Duplicates, catalog: VersionCatalog):
         """Use the groups of a version."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from findimg.search.evidence.groups import TermGroup
+from findimg.search.evidence.term_group import TermGroup
 from findimg.search.terms.corrections import SpellingChecker
 from findimg.text.enumeration import enumerated
 from findimg.text.spelling import did_you_mean
@@ -31,6 +31,6 @@ def missing_terms(groups: Sequence[TermGroup], spelling: SpellingChecker, has_se
             notes.append(did_you_mean(suggestions).strip() if suggestions else "")
     for term in (group.term for group in groups if group.required):
         texts = [repr(text) for text in term.texts]
-        has = "has the caption" if term.source == "caption" else "has the written words"
+        has = "has the caption" if term.text_kind == "caption" else "has the written words"
         notes.append(f"No image {has} {enumerated(texts, 'or')}.")
     return " ".join(filter(None, notes))

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.library.version_catalog import VersionCatalog
-from findimg.search.answers.copies import CopyGroups
+from findimg.search.answers.copies import Copies
 from findimg.search.answers.results import Answer, Hit, TextMatch
-from findimg.search.evidence.groups import TermGroup
+from findimg.search.evidence.term_group import TermGroup
 from findimg.search.evidence.text import TextEvidence
 from findimg.search.query import Term
 
@@ -29,15 +29,16 @@ class Page:
 
     span: Span
     note: str
-    total: int | None  # hits on all pages, None if they are all of the ranked images
-    within: NDArray[np.int64] | None  # int64[n], ascending, the images that match the filters
+    total: int | None  # hits on all pages, None to count the ranked images
+    # int64[n], ascending: the only images that may be hits, by filters and required text. None for all.
+    within: NDArray[np.int64] | None
     texts: Sequence[TermGroup] = ()  # wanted groups that some text has
 
 
 class Pages:
     """Reads what a hit shows: its row of the catalog, its copies, and where its text has the words of the query."""
 
-    def __init__(self, catalog: VersionCatalog, copies: CopyGroups, text: TextEvidence):
+    def __init__(self, catalog: VersionCatalog, copies: Copies, text: TextEvidence):
         """Use the files of a version."""
         self.catalog = catalog
         self.copies = copies

@@ -11,11 +11,17 @@ from findimg.search.terms.expansion import ExpandedTerm
 class VisualEvidence(Protocol):
     """Says how well the images of a version show a term.
 
-    To add a source, write one module in this folder and give it its place in `sources.py`. If it can tag, ask it in
-    `search/image_tags.py`.
+    To add a source:
 
-    Taught names and text are no sources of this kind: `EvidenceFinder` adds them to what the images show, because how
-    much they count depends on that.
+    - Write one module in this folder. `trained.py` is short.
+    - Give it a field of `EvidenceSources` (`sources.py`), construct it in `open_sources`, and put it into the order of
+      `EvidenceSources.visual`. If it knows words that neither the lexicon nor the word vectors know, add them to
+      `labels`.
+    - If it has files in a version, open them in `search/search_files.py`.
+    - If it can tag, ask it in `search/image_tags.py`.
+
+    Taught names and text are no sources of this kind. How much they count depends on what the images show, so
+    `VisualGroups` adds taught names, and `EvidenceFinder` adds text.
     """
 
     def knows(self, term: ExpandedTerm) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from findimg.search.evidence.groups import TermGroup, soften_guesses
-from findimg.search.ranking import combine
+from findimg.search.evidence.term_group import TermGroup, soften_guesses
+from findimg.search.scoring import combine
 
 _ADJECTIVES = """
 beige big black blue bright brown colorful colourful dark dirty empty flat furry gold golden gray green grey huge large

@@ -1,4 +1,4 @@
-"""Find which images show or say a term of a query, by all sources of evidence."""
+"""Find which images show a term of a query (`visual_groups.py`) or have it in their text (`text.py`)."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from findimg.errors import QueryError, UnknownWordError
 from findimg.search.evidence.descriptions import depicted_thing
-from findimg.search.evidence.groups import TermGroup, name_different_things
 from findimg.search.evidence.sources import EvidenceSources
+from findimg.search.evidence.term_group import TermGroup, name_different_things
 from findimg.search.evidence.text import ALONE, BESIDE, FoundText
 from findimg.search.evidence.visual_groups import VisualGroups
 from findimg.search.query import Term
@@ -17,7 +17,7 @@ from findimg.text.spelling import did_you_mean
 from findimg.text.tokens import fold_words
 
 _BESIDE_QUOTED = 0.75  # factor of what images show beside texts that have a quoted phrase
-_BESIDE_WORDING = 0.35  # the same for several words. Reranking raises it, but not above that of misread text.
+_BESIDE_WORDING = 0.35  # the same for several words. Even reranked it is below the relevance of misread text.
 
 
 class EvidenceFinder:
@@ -41,7 +41,7 @@ class EvidenceFinder:
         self._text, self._taught = sources.text, sources.taught
         self._has_sentences = sources.sentences is not None
 
-    def find(self, term: Term) -> list[TermGroup]:
+    def groups(self, term: Term) -> list[TermGroup]:
         """Return a term's group. A phrase that nobody quoted and nothing shows is split: `car wheel`.
 
         A sentence that nothing shows is split if every word of it is written somewhere: `Acme invoice 2024`.
@@ -52,21 +52,21 @@ class EvidenceFinder:
             return [group]
         if self._has_sentences:
             words = [Term(part) for part in parts if part.lower() not in FILLERS]
-            written = [(word, self._text.find_any(word)) for word in words]
+            written = [(word, self._text.images_with_any(word)) for word in words]
             return [self._text_group(*each) for each in written] if all(found for _, found in written) else [group]
         split = [self._group(Term(part)) for part in parts if part in self._lexicon]
         return split if any(part.shown for part in split) else [group]
 
     def _group(self, term: Term) -> TermGroup:
-        if term.source or any(other.source for other in term.alternatives):
-            return self._group_of_sources(term)
+        if term.text_kind or any(other.text_kind for other in term.alternatives):
+            return self._group_of_text_kinds(term)
         is_taught = any(self._taught.state.find(each) for each in term.texts)
         if not is_taught and self._is_wording(term):
-            return self._with_thing(self._text_group(term, self._text.find_any(term, forgiving=True)))
+            return self._with_thing(self._text_group(term, self._text.images_with_any(term, forgiving=True)))
         try:
             expanded = tuple(self._visual.expand(each) for each in term.texts)
         except QueryError:
-            found = self._text.find_any(term) or self._text.find_any(term, forgiving=True)
+            found = self._text.images_with_any(term) or self._text.images_with_any(term, forgiving=True)
             # A number or a code is no misspelt word.
             if found or (self._text.available and any(map(str.isdigit, term.text))):
                 return self._text_group(term, found)
@@ -82,13 +82,13 @@ class EvidenceFinder:
     def _is_wording(self, term: Term) -> bool:
         """Return whether a quoted phrase is no name of a thing, so that texts decide about it.
 
-        An image–text encoder finds images for any phrase. Then it is wording only if it is written somewhere and its
-        last word is no visible noun: `error 500`, but not `people at the beach`.
+        An image–text encoder finds images for any phrase. With one, a phrase is no name if it is written somewhere and
+        its last word is no visible noun: `error 500`, but not `people at the beach`.
         """
         if not (self._text.available and term.phrase) or term.alternatives:
             return False
         if self._has_sentences:
-            return not self._lexicon.senses(term.text.rpartition(" ")[2]) and bool(self._text.find_any(term))
+            return not self._lexicon.senses(term.text.rpartition(" ")[2]) and bool(self._text.images_with_any(term))
         if len(fold_words(term.typed or term.text)) == 1:
             return False
         return term.text.lower() not in self._labels and not self._lexicon.senses(term.text)
@@ -110,7 +110,7 @@ class EvidenceFinder:
             return group
         try:
             parts = self._lexicon.join_phrases(group.term.text.split(), self._labels)
-            groups = [self._visual.find(Term(part)) for part in parts]
+            groups = [self._visual.visual_only(Term(part)) for part in parts]
         except QueryError:
             return group
         if name_different_things(groups):
@@ -121,13 +121,13 @@ class EvidenceFinder:
         relevance = np.maximum(group.relevance, thing * np.float32(_BESIDE_WORDING)) if group.shown else thing
         return replace(group, relevance=relevance, shown=True)
 
-    def _group_of_sources(self, term: Term) -> TermGroup:
-        """Return the group of a term of which some alternative names the kind of text to look into."""
+    def _group_of_text_kinds(self, term: Term) -> TermGroup:
+        """Return the group of a term with `text:` or `caption:`, or with such an alternative."""
         relevance = np.zeros(self._images, np.float32)
         is_text = True
         for each in (replace(term, alternatives=()), *term.alternatives):
-            if each.source:
-                found = self._text.find(each, forgiving=True).relevance(self._images, ALONE)
+            if each.text_kind:
+                found = self._text.images_with(each, forgiving=True).relevance(self._images, ALONE)
             else:
                 found, is_text = self._group(each).relevance, False
             relevance = np.maximum(relevance, found)
@@ -140,9 +140,9 @@ class EvidenceFinder:
         """Return a group with a relevance that also counts text."""
         term = group.term
         is_named = group.shown and group.ceiling == 1
-        found = self._text.find_any(term, forgiving=term.phrase)
+        found = self._text.images_with_any(term, forgiving=term.phrase)
         if not found and not is_named:
-            found = self._text.find_any(term, forgiving=True)
+            found = self._text.images_with_any(term, forgiving=True)
         if not found:
             return group
         if is_named and not term.phrase:

@@ -9,7 +9,7 @@ vocabulary:
 - A text may be near to all images, or far from all. Its bias is the lower quartile of its distances, limited to the
   usual biases of common nouns. The score is the distance minus the bias.
 - Two scores of the library's own images become fixed relevances: the score of an image's best noun is a clear match.
-  The score of its tenth best noun is chance, or the score that nouns for invisible things reach, whichever is higher.
+  Chance is the score of its tenth best noun, or that of nouns for invisible things, if it is higher.
   Relevance is a logistic curve through both.
 
 The weights of published models could not be downloaded for these measurements. The scores were chosen on a made
@@ -39,8 +39,8 @@ from cachetools import LRUCache, cachedmethod
 from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedMatrix
+from findimg.search.class_tags import Tag
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
-from findimg.search.tags import Tag
 from findimg.search.terms.expansion import ExpandedTerm
 from findimg.vectors import normalised
 

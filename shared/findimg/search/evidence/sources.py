@@ -23,7 +23,8 @@ class EvidenceSources:
     taught: TaughtEvidence
     text: TextEvidence
     trained: TrainedEvidence | None  # None without a trained head
-    sentences: SentenceEvidence | None  # None if the encoder reads no sentences
+    sentences: SentenceEvidence | None  # None if the encoder has no text tower
+    has_joint: bool  # whether word vectors of images exist
 
     @property
     def visual(self) -> tuple[VisualEvidence, ...]:
@@ -32,8 +33,13 @@ class EvidenceSources:
         return (self.trained, last) if self.trained else (last,)
 
     @property
+    def can_search_words(self) -> bool:
+        """Return whether any image can be found by words: by classes and word vectors, or by sentences."""
+        return self.has_joint or self.sentences is not None
+
+    @property
     def labels(self) -> Mapping[str, int]:
-        """Return the labels of the trained head and their places, empty without one."""
+        """Return the words and phrases in lower case that only a visual source knows: labels of a trained head."""
         return self.trained.labels if self.trained else {}
 
 
@@ -43,7 +49,8 @@ def open_sources(files: SearchFiles, kinds: Collection[TextKind], text_vectors: 
     Args:
         files: of the version.
         kinds: the kinds of text that count.
-        text_vectors: the text tower of the version's encoder. Without it only an encoder with classes finds words.
+        text_vectors: the vectors of texts by the version's encoder. They are asked for only if the version has a
+            background vocabulary, which `index` computes for encoders with a text tower.
     """
     for_words, images = files.for_words, files.manifest.images
     trained: TrainedEvidence | None = None
@@ -58,4 +65,5 @@ def open_sources(files: SearchFiles, kinds: Collection[TextKind], text_vectors: 
         text=TextEvidence(files.text_index, files.lexicon, kinds),
         trained=trained,
         sentences=sentences,
+        has_joint=for_words.joint is not None,
     )

@@ -5,19 +5,20 @@ themselves by ridge regression. The cosine to the direction becomes a relevance 
 threshold rises with the number of examples, because a mean of several images is closer to all images of its kind.
 
 The classes of a word count as a few examples that were there before, so that one wrong example of `dog` changes little:
-relevance = (PSEUDO × classes + examples × similarity) / (PSEUDO + examples). Against one example that shows nothing of
-the classes, they count twice. Where several examples show nothing of them, the team means something else (`jaguar` is a
-car), and the classes count less. Of 2,340 wrong examples for 30 names of classes, 2 cost more than 0.05 of
-precision@10, and 7 without the double count. With one right example for each of 40 names, precision@10 is 0.976, and
-0.973 without.
+relevance = (PSEUDO × classes + examples × similarity) / (PSEUDO + examples). If one example shows nothing of the
+classes, the classes count twice, because the example may be a mistake. If several examples show nothing of them, the
+team means something else (`jaguar` is a car), and the classes count less. Of 2,340 wrong examples for 30 names of
+classes, 2 cost more than 0.05 of precision@10, and 7 without the double count. With one right example for each of 40
+names, precision@10 is 0.976, and 0.973 without.
 
 Words that name no class, but are written in images or their names, are answered by text without examples. There the
 text counts as one example. With one wrong example for each of 40 names that are also folders, precision@10 is 1.0, and
 0.75 without text. For other words that name no class, one wrong example costs everything. The certainty of a guess by
 word vectors does not predict whether the guess is right: of 28 words, the guess for `lotus` finds nothing and is as
-certain as that for `ferry`, which finds ten of ten. So one example always outweighs the guess. Tried: a guess counts as
-two examples against one example whose most probable class has 0.5 and is not a class of the guess. Then 15 words keep
-0.43 of 0.81 after a wrong example, but one right example for 19 other words finds 0.86 instead of 0.95.
+certain as that for `ferry`, which finds ten of ten. So one example always outweighs the guess. This alternative was
+tried: if the most probable class of the only example has at least 0.5 and does not belong to the guess, the guess
+counts as two examples. Then 15 words keep 0.43 of 0.81 after a wrong example, but one right example for 19 other words
+finds 0.86 instead of 0.95.
 
 Precision@10 of the direction alone, on 1,400 photographs in 40 categories, 10 random choices of examples, without the
 examples themselves. Constants were chosen on 20 of the categories. The columns show both halves.
@@ -36,7 +37,6 @@ RIDGE 1, 0.973, 0.971 with RIDGE 3, and 0.964, 0.958 with half the mean of the n
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from operator import attrgetter
 from threading import Lock
 
@@ -65,7 +65,6 @@ _TAGGED = 0.5  # relevance at which an image gets a name as its tag
 # fitted on the 40 categories, in the projected space and in the full one. A steeper curve orders the best images less.
 _PROJECTED, _FULL = (0.34, 0.09, 0.09), (0.28, 0.09, 0.065)
 _SPREADS = 3.0  # a threshold is at least this many spreads of all images' cosines
-_SAMPLE = 1000  # images that the mean and the spread of cosines are measured on
 _DOUBT = 1.5  # how fast classes lose weight to further examples that show nothing of them
 _AGREES = 0.2  # relevance by classes from which an example agrees with them
 _LEAST = 0.01  # relevance below this counts as none
@@ -173,26 +172,6 @@ class TaughtEvidence:
         found.flags.writeable = False
         return found, share
 
-    def similar(self, visual: Floats) -> Floats:
-        """Return how similar every image is to one image, as a relevance that can stand beside words.
-
-        The relevance is 0 at the usual cosine of the library's images to this one, and 1 for an equal image. An
-        encoder's cosines themselves have no fixed meaning.
-
-        Args:
-            visual: float32[dim], the image's visual features.
-
-        Returns:
-            float32[images], 0 to 1.
-        """
-        found = np.zeros(self._manifest.images, np.float32)
-        if np.any(visual):
-            point = normalised(self._similarity.projected(visual))
-            usual, _ = self._noise(point)
-            items, cosines = self._similarity.cosines(point)
-            found[items] = np.clip((cosines - usual) / (1 - usual), 0, 1)
-        return found
-
     def tags(self, visual: Floats) -> dict[str, float]:
         """Return the taught names that an image shows, and their relevance, 0 to 1.
 
@@ -253,13 +232,14 @@ class TaughtEvidence:
                 negative.append(point)
             if item is not None and each.weight == 1:
                 (shown if each.shows else not_shown).append(item)
-        opposed = np.stack(negative) if negative else np.zeros((0, self._background.shape[1]), np.float32)
+        opposed = np.stack(negative) if negative else np.zeros((0, self._similarity.background.shape[1]), np.float32)
         vector = None
         if positive:
             vector = _steered_away(np.stack(positive), np.asarray(weights, np.float32), opposed)
         low, lower, scale = _PROJECTED if self._similarity.is_projected else _FULL
         threshold = low - lower / max(1.0, sum(weights))
-        centre, spread = self._noise(vector if vector is not None else normalised(opposed.sum(axis=0)))
+        direction = vector if vector is not None else normalised(opposed.sum(axis=0))
+        centre, spread = self._similarity.usual_cosine(direction)
         threshold = max(threshold, _SPREADS * spread / (1 - centre))
         return _Direction(
             vector=vector,
@@ -295,21 +275,6 @@ class TaughtEvidence:
                 self._manifest.dim,
             )
         return None
-
-    @cached_property
-    def _background(self) -> Floats:
-        """Return some images of the version, float32[n, dim], with length 1."""
-        step = -(-self._manifest.images // _SAMPLE)
-        rows = self._similarity.visual[np.arange(0, self._manifest.images, step)]
-        return normalised(self._similarity.projected(rows))
-
-    def _noise(self, vector: Floats) -> tuple[float, float]:
-        """Return the median cosine of all images to a direction, at most 0.8, and its spread."""
-        cosines = self._background @ vector
-        centre = float(np.median(cosines))
-        # The median deviation of a normal distribution is 0.6745 standard deviations.
-        spread = float(np.median(np.abs(cosines - centre))) / 0.6745
-        return min(centre, 0.8), spread
 
 
 def _identity(name: TaughtName) -> object:

@@ -114,14 +114,14 @@ class TextEvidence:
             return []
         return self._index.beginning_with(words[0], k)
 
-    def find(self, term: Term, forgiving: bool = False) -> FoundText:
+    def images_with(self, term: Term, forgiving: bool = False) -> FoundText:
         """Return the images that have a term's words, not those of its alternatives.
 
         Args:
             term: a word matches its singular and plural too, a quoted phrase only itself.
             forgiving: whether text counts in which some letters were misread.
         """
-        key = term.text, term.typed, term.phrase, term.source, forgiving
+        key = term.text, term.typed, term.phrase, term.text_kind, forgiving
         if key in self._absent:
             return NO_TEXT
         found = self._find(*key)
@@ -129,9 +129,9 @@ class TextEvidence:
             self._absent.add(key)
         return found
 
-    def find_any(self, term: Term, forgiving: bool = False) -> FoundText:
-        """Return the images that have the words of a term or of one of its alternatives. See `find`."""
-        found = [self.find(each, forgiving) for each in (term, *term.alternatives)]
+    def images_with_any(self, term: Term, forgiving: bool = False) -> FoundText:
+        """Return the images that have the words of a term or of one of its alternatives. See `images_with`."""
+        found = [self.images_with(each, forgiving) for each in (term, *term.alternatives)]
         if len(found) == 1:
             return found[0]
         kinds = {kind for each in found for kind in each.items}
@@ -164,7 +164,7 @@ class TextEvidence:
         """Return the excerpt of the kind of text that has most of the terms, None if no text has any."""
         best: tuple[int, TextKind, list[tuple[int, int]]] | None = None
         for kind in TEXT_KINDS:
-            wanted = [term for term in terms if term.source in ("", kind)] if kind in self._kinds else []
+            wanted = [term for term in terms if term.text_kind in ("", kind)] if kind in self._kinds else []
             content = getattr(text, kind)
             if wanted and content:
                 spans = self._spans(wanted, content, kind)
@@ -172,8 +172,8 @@ class TextEvidence:
                     best = len(spans), kind, spans
         return _excerpt(_LABELS[best[1]], getattr(text, best[1]), best[2]) if best else None
 
-    def _look_up(self, text: str, typed: str, is_phrase: bool, source: str, forgiving: bool) -> FoundText:
-        kinds = {source} & self._kinds if source else self._kinds
+    def _look_up(self, text: str, typed: str, is_phrase: bool, text_kind: str, forgiving: bool) -> FoundText:
+        kinds = {text_kind} & self._kinds if text_kind else self._kinds
         if self._index is None or not kinds:
             return NO_TEXT
         found: dict[TextKind, list[Items]] = {}

@@ -1,4 +1,4 @@
-"""The groups of terms by what images show: by the sources of visual evidence and taught names."""
+"""How well images show a term, by the sources of visual evidence and taught names. Step 1 of `finder.py`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from findimg.errors import QueryError
 from findimg.search.evidence.base import VisualEvidence
-from findimg.search.evidence.groups import TermGroup
 from findimg.search.evidence.sentences import NOISE_RELEVANCE
 from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.evidence.taught import (
@@ -19,6 +18,7 @@ from findimg.search.evidence.taught import (
     PSEUDO_WRITTEN,
     SHOWN,
 )
+from findimg.search.evidence.term_group import TermGroup
 from findimg.search.evidence.text import ALONE
 from findimg.search.noise_floor import peak_relevance
 from findimg.search.query import Term
@@ -45,10 +45,10 @@ class VisualGroups:
         self._text, self._taught = sources.text, sources.taught
         self._trained, self._sentences = sources.trained, sources.sentences
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=files.lexicon, words=files.words))
-        self._expand_taught = lru_cache(_TERMS)(self._expand_or_only_name)
+        self._expand_known = lru_cache(_TERMS)(self._expand_or_take_as_name)
 
-    def find(self, term: Term) -> TermGroup:
-        """Return the group of a term without alternatives.
+    def visual_only(self, term: Term) -> TermGroup:
+        """Return the group of a term without alternatives, whatever is written.
 
         Raises:
             QueryError: no source knows it.
@@ -74,8 +74,8 @@ class VisualGroups:
         if self._sentences:
             name = self._lexicon.singular(text) or text.lower()
             return _unexpanded(name if name in self._sources.labels else text)
-        is_taught = self._taught.state.find(text) is not None
-        expanded = self._expand_taught(text) if is_taught else self._expand(text)
+        is_known = text.lower() in self._sources.labels or self._taught.state.find(text) is not None
+        expanded = self._expand_known(text) if is_known else self._expand(text)
         if self._trained and self._trained.knows(expanded):
             return replace(expanded, certainty=1, ceiling=1)
         return expanded
@@ -128,7 +128,7 @@ class VisualGroups:
                 pseudo = self._pseudo_examples(each)
                 written = None
                 if found is None or each.ceiling < 1:
-                    written = self._text.find_any(replace(term, text=typed, alternatives=()))
+                    written = self._text.images_with_any(replace(term, text=typed, alternatives=()))
                 if written:
                     # Without examples, text would decide about this word.
                     text = written.relevance(self._images, ALONE)
@@ -150,8 +150,8 @@ class VisualGroups:
         """Return the first source of evidence that knows a term. The last source knows every term."""
         return next(source for source in self._sources.visual if source.knows(term))
 
-    def _expand_or_only_name(self, text: str) -> ExpandedTerm:
-        """Return an expanded term. Only examples say what a word means that no other source knows."""
+    def _expand_or_take_as_name(self, text: str) -> ExpandedTerm:
+        """Return an expanded term, without classes if neither the lexicon nor the word vectors know it."""
         try:
             return self._expand(text)
         except QueryError:

@@ -10,8 +10,9 @@ from findimg.library.catalog_filters import NO_FILTERS, Filters, fold, folder_pa
 from findimg.search.query.pieces import Piece
 from findimg.text.typed.dates import read_range
 
-SOURCES: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
-# The name of each filter, which is written before a colon, with an example. `_with_filter` says what it means.
+TEXT_FILTERS: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
+# The name of each filter, which is written before a colon, with an example. `_with_filter` reads the value. Those of
+# TEXT_FILTERS become terms in the scanner. Conditions on the catalog are in `library/catalog_filters.py`.
 FIELDS = {
     "in": "in:2024/party",
     "name": "name:beach",

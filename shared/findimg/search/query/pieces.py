@@ -15,7 +15,7 @@ class Piece:
     minus: bool = False
     weight: float = 1.0
     phrase: bool = False
-    source: Literal["", "written", "caption"] = ""
+    text_kind: Literal["", "written", "caption"] = ""
 
     def __str__(self) -> str:
         return f"{'-' * self.minus}{self.field and f'{self.field}:'}{self.value}"[:60]

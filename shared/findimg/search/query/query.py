@@ -42,7 +42,7 @@ class Term:
     weight: float = 1.0  # negative: must not be there
     phrase: bool = False  # was quoted, or is a taught name
     alternatives: tuple["Term", ...] = ()  # others of which any one is as good; their weights do not count
-    source: Literal["", "written", "caption"] = ""  # the only text to look into; empty for all evidence
+    text_kind: Literal["", "written", "caption"] = ""  # the only text to look into; empty for all evidence
     typed: str = field(default="", compare=False)  # the words that `text` is a translation of
     only_name: bool = field(default=False, compare=False)  # is a taught name, and was not quoted
 
@@ -188,7 +188,7 @@ def _terms(pieces: list[Piece]) -> tuple[Term, ...]:
             negated = either = False
         else:
             weight = -piece.weight if piece.minus or negated else piece.weight
-            term = Term(piece.value, weight, piece.phrase, source=piece.source)
+            term = Term(piece.value, weight, piece.phrase, text_kind=piece.text_kind)
             if either and (term.weight > 0 or terms[-1].weight < 0):
                 terms[-1] = replace(terms[-1], alternatives=(*terms[-1].alternatives, replace(term, weight=1.0)))
             else:

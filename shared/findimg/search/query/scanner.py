@@ -5,7 +5,7 @@ from datetime import date
 from itertools import islice
 
 from findimg.errors import QueryError
-from findimg.search.query.filters import DATES, FIELDS, SOURCES, read_dates
+from findimg.search.query.filters import DATES, FIELDS, TEXT_FILTERS, read_dates
 from findimg.search.query.pieces import Piece, is_letter, trimmed
 
 HIGHEST_WEIGHT = 100
@@ -56,11 +56,11 @@ class Scanner:
             return []
         name = "date" if match["field"].lower() == "on" else match["field"].lower()
         self._at = match.end()
-        if name in SOURCES:
+        if name in TEXT_FILTERS:
             value = trimmed(self._value(name))
             if not value:
                 raise QueryError(f"{name}: needs a value, as in `{FIELDS[name]}`.")
-            return [Piece("term", value, minus=bool(match["minus"]), phrase=True, source=SOURCES[name])]
+            return [Piece("term", value, minus=bool(match["minus"]), phrase=True, text_kind=TEXT_FILTERS[name])]
         return [Piece("field", self._value(name), name, bool(match["minus"]))]
 
     def _value(self, name: str) -> str:

@@ -59,7 +59,7 @@ def text_vectors(version: Version, store: ModelStore, threads: int | None = None
     """Return the text tower of a version's encoder, which is opened when the first text comes.
 
     Args:
-        version: any version. One without a text tower must not be asked for a text.
+        version: any version. If it has no text tower, the result must not be called.
         store: where a model's files are kept together.
         threads: texts computed at the same time. None is one per core.
     """

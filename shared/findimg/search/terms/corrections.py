@@ -63,7 +63,8 @@ class SpellingChecker:
     def misread(self, term: Term) -> str | None:
         """Return the English noun that a translated term may be a misspelling of, or None.
 
-        Nearly every misspelt word is a word of some language. Only those of widespread languages are beyond doubt.
+        Nearly every misspelt English word is a word of some other language. A word of a widespread language is never
+        taken for a misspelt one.
         """
         if not term.typed or term.typed == term.text:
             return None

@@ -48,12 +48,12 @@ WORDNET_SCALE = 1 / 12
 GLOVE_SCALE = 0.1
 SENSE_SCALE = 0.15
 NAMED_FACTOR = 2  # factor for a sense that names classes: `seal` is the animal rather than the stamp
-# Only senses that name classes count if one of them has a share of at least MIN_NAMED_SHARE of the word's uses and no
-# visible sense is more common. Otherwise classes with ambiguous names lose: the only class below `sheep` is called
-# `ram`.
+# If a sense that names classes has at least this share of the word's uses, and no visible sense has more, all other
+# senses are left out. Otherwise classes with ambiguous names lose: the only class below `sheep` is called `ram`.
 MIN_NAMED_SHARE = 0.3
-# A rarer sense counts if it is a class with this share, if it is a class with the word as its usual name, or if its
-# classes have this cosine to the word and no visible sense is more common: `bell`, `cup`, `drink`, but not `killer`.
+# A sense with a smaller share counts in three cases: it is a class with at least MIN_RARE_SHARE, it is a class whose
+# usual name is the word, or no visible sense is more common and its classes have a cosine of at least MIN_RARE_FIT to
+# the word: `bell`, `cup`, `drink`, but not `killer`.
 MIN_RARE_SHARE = 0.1
 MIN_RARE_FIT = 0.6
 # A sense that is less specific than MIN_SPECIFICITY (`Lexicon.specific`) names its classes only if this number and the

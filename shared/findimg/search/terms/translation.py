@@ -31,7 +31,7 @@ def translate_terms(
     """
     translations = open_translations()
     split = partial(translations.split, is_written=is_written)
-    texts = [part for term in terms if not term.source for text in term.texts for part in split(text)]
+    texts = [part for term in terms if not term.text_kind for text in term.texts for part in split(text)]
     translation = lexicon.translation(texts, labels)
     translated: list[Term] = []
     for plain, run in groupby(terms, key=lambda term: term.is_plain):
@@ -42,7 +42,7 @@ def translate_terms(
             ]
         else:
             for term in run:
-                if term.source:
+                if term.text_kind:
                     translated.append(term)
                     continue
                 parts = [translation.phrase(term.text)]
@@ -53,7 +53,7 @@ def translate_terms(
                         parts = [term.text]  # a part of the words would be another phrase
                     parts = parts if len(parts) > 1 and not term.phrase else [" ".join(parts)]
                 others = tuple(
-                    other if other.source else replace(other, text=translation.phrase(other.text), typed=other.text)
+                    other if other.text_kind else replace(other, text=translation.phrase(other.text), typed=other.text)
                     for other in term.alternatives
                 )
                 translated += [replace(term, text=part, alternatives=others, typed=term.text) for part in parts]

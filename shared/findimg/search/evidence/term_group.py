@@ -1,4 +1,4 @@
-"""The terms of a query, each with its relevance for every image, and what they say of each other."""
+"""A term of a query with its relevance for every image, and rules that compare the terms of one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from findimg.search.query import Term
-from findimg.search.ranking import FLOOR
+from findimg.search.scoring import FLOOR
 from findimg.search.terms.expansion import ExpandedTerm
 
 _SAME_THING = 0.7  # two terms may mean the same thing if a class has at least this weight in both
-# Beside named terms, a guess that is not of one kind with its classes counts only in images with this share of the
-# named terms' best relevance. SOFTENED is its relevance in all other images. First hits that show the named thing as a
+# For guesses with `TermGroup.only_orders`: they count only in images with at least this share of the best relevance for
+# each named term. In all other images their relevance is SOFTENED. First hits that show the named thing as a
 # good match, of 30 names with each of 26 such words (`sky`, `beach`), precision@10 of two names on 200 collages, for
 # some of which one name is a guess, and lotuses among 10 hits of `flower on the water`:
 #
@@ -43,7 +43,7 @@ class TermGroup:
     text_relevance: NDArray[np.float32] | None = None  # float32[images], None if no text has the term
     by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
     required: bool = False  # an image without the term is no hit
-    guess: "TermGroup | None" = None  # the group without text, if images alone say little about the term
+    guess: "TermGroup | None" = None  # the group by images alone, if that is only a guess
 
     @property
     def is_only_text(self) -> bool:
@@ -52,14 +52,18 @@ class TermGroup:
 
     @property
     def only_orders(self) -> bool:
-        """Whether it is a guess that is not of one kind with its classes, and so only orders what other terms name."""
+        """Whether the term is a guess for which images of other things were found: of the sea for `beach`.
+
+        Such a guess must not select images, and only orders those of the named terms. See `ExpandedTerm.one_kind`.
+        """
         return self.weight > 0 and self.ceiling < 1 and not any(each.one_kind for each in self.expanded)
 
 
 def score_without(guessed: Sequence[TermGroup], groups: Sequence[TermGroup]) -> float:
     """Return the highest score of an image without evidence for the guessed terms.
 
-    Measured on 69 pairs of a named and a guessed word: one of the 16 pairs below it has a correct first hit.
+    Of 69 measured pairs of a named and a guessed word, 16 have no image above this score. Only one of these 16 has a
+    correct first hit.
     """
     total = sum(group.weight for group in groups if group.weight > 0)
     return float(1.5 * FLOOR ** (sum(group.weight for group in guessed) / total))
@@ -95,7 +99,7 @@ def without_stray_text(groups: Sequence[TermGroup]) -> list[TermGroup]:
 
 
 def _is_stray(group: TermGroup, fits: NDArray[np.bool_]) -> bool:
-    """Return whether images only let guess the term, and its text is in none of the images that fit."""
+    """Return whether what images show is a guess, and none of the images that fit has the text."""
     text = group.text_relevance
     return group.guess is not None and group.guess.ceiling < 1 and text is not None and not text[fits].any()
 

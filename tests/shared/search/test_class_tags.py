@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from findimg.heads.conse import Conse
-from findimg.search.tags import Tag, Tagger
+from findimg.search.class_tags import Tag, Tagger
 from findimg.text.lexicon import Lexicon, open_lexicon
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
 

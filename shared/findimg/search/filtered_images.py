@@ -1,4 +1,4 @@
-"""The images that match the filters of a query."""
+"""The images that match the filters of a query. The condition in SQL is in `library/catalog_filters.py`."""
 
 from dataclasses import replace
 from functools import lru_cache

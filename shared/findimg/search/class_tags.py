@@ -1,4 +1,4 @@
-"""Tags: words for the content of an image, from its classes and its joint embedding."""
+"""Tags of an image by its classes and its joint embedding. `image_tags.py` adds those of all other sources."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

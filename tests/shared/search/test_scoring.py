@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findimg.search.ranking import best_first, combine, rerank, top_k
+from findimg.search.scoring import best_first, combine, rerank, top_k
 
 
 def test_images_with_all_terms_come_first() -> None:
