@@ -47,13 +47,13 @@ def embed_image(image: Image, manifest: Manifest, encoders: Sequence[ImageEncode
                 f"{encoder.fingerprint}. Use the same --weights as for index."
             )
     encoded = [encoder.embed(encoder.preprocess(image.pixels)[None]) for encoder in encoders]
-    visual, named = encoded[0].visual[0], encoded[-1]
-    for_words = named.visual[0] if len(encoded) > 1 else None
+    visual, by_words = encoded[0].visual[0], encoded[-1]
+    for_words = by_words.visual[0] if len(encoded) > 1 else None
     made_by = tuple(part.fingerprint for part in parts)
-    if named.probabilities is None:
+    if by_words.probabilities is None:
         return ImageFeatures(visual, np.empty(0, np.int64), np.empty(0, np.float32), for_words, made_by)
-    order = best_first(named.probabilities[0])[:top]
-    return ImageFeatures(visual, order, named.probabilities[0][order], for_words, made_by)
+    order = best_first(by_words.probabilities[0])[:top]
+    return ImageFeatures(visual, order, by_words.probabilities[0][order], for_words, made_by)
 
 
 def fits(features: ImageFeatures, manifest: Manifest, to_words: bool = False) -> bool:

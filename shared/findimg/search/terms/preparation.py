@@ -8,7 +8,7 @@ from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.terms.corrections import SpellingChecker
 from findimg.search.terms.phrases import join_terms
 from findimg.search.terms.sentences import sentences
-from findimg.search.terms.taught_names import Labels, join_taught, without_fillers
+from findimg.search.terms.taught_names import NamesToKeep, join_taught, without_fillers
 from findimg.search.terms.translation import translate_terms
 from findimg.taught.state import TaughtState
 from findimg.text.enumeration import enumerated
@@ -29,7 +29,7 @@ class TermPreparation:
 
     def prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], str]:
         """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
-        labels = Labels(self.labels, state.lookup) if state.names else self.labels
+        labels = NamesToKeep(self.labels, state.lookup) if state.names else self.labels
         asked = join_taught(terms, state.lookup) if state.names else terms
         asked = self._join_unspaced_text(asked)
         if self.text_vectors and self.text_vectors.encoder.multilingual:

@@ -12,7 +12,7 @@ from findimg.text.lexicon.translations import open_translations
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class NamesToKeep:
     """Words and phrases that stay as they are: labels of a trained head, and taught names."""
 
     trained: Container[str]
