@@ -30,11 +30,14 @@ from findimg_bot.served_library import ServedLibrary
 from findimg_bot.terminal import as_json, print_results, sheet_row
 
 app = typer.Typer(no_args_is_help=True)
-# Settings of a bot in Slack. Tokens and secrets are no options, so that they do not appear in lists of processes.
+# Settings of a bot in Slack: the flags of `serve` and `doctor`. Tokens and secrets are no flags, so that they do not
+# appear in lists of processes.
 _BOT_SETTINGS = (
     "library",
     "words",
     "weights",
+    "read_text",
+    "text_scripts",
     "cache",
     "state",
     "image_base_url",

@@ -1,4 +1,9 @@
-"""The settings. Each one comes from a flag, else a FINDIMG_* variable, else ./findimg.toml, else its default."""
+"""The settings. Each one comes from a flag, else a FINDIMG_* variable, else ./findimg.toml, else its default.
+
+A new setting is a field of `Settings` and a row in the table of README.md. A command has a flag for it only if it names
+the setting in `takes_settings`. For the bot, add the name to `_BOT_SETTINGS` in `bot/findimg_bot/cli.py`. For a command
+of `findimg-jobs`, add it to `takes_settings` in `jobs/findimg_jobs/cli/commands/`.
+"""
 
 import os
 import re
@@ -54,6 +59,7 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
+    # Of the library, for findimg-jobs. The bot also uses library, weights, words, read_text, text_scripts and cache.
     library: str = Field(default="", description="The library: a folder or an s3:// prefix.")
     backbone: str = Field(default="", description="Image encoder. Default: the library's, else efficientnet-lite0.")
     weights: str = Field(
@@ -83,6 +89,7 @@ class Settings(BaseSettings):
         default_factory=_default_cache,
         description="Folder for models and for copies of libraries in S3.",
     )
+    # Of the bot. findimg-jobs also uses index_channels, slack_api_url and slack_bot_token.
     state: str = Field(
         default_factory=_default_state,
         description="Database for the bot's stored queries, thumbnail ids and installations: a SQLite file or "
@@ -128,6 +135,7 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Fernet key that encrypts the tokens of installed workspaces."
     )
 
+    # Of findimg-jobs alone
     report_channel: str = Field(
         default="", description="Slack channel for the result of index runs. Needs the bot token."
     )
