@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackClientError
 
 from findimg.settings import Settings
 from findimg_bot.errors import SLACK_ERRORS, slack_failure
-from findimg_bot.listeners.admission_rules import AdmissionRules, is_about_pictures
+from findimg_bot.listeners.admission_rules import AdmissionRules, is_about_pictures, is_chat_in_channel
 from findimg_bot.listeners.request_context import fill_context
 from findimg_bot.service.bot_services import BotServices
 from findimg_bot.service.request_recovery import UnansweredRequest
@@ -56,9 +56,9 @@ class Admission(AsyncMiddleware):
         if not all(self._is_slack_url(each) for each in addresses):
             _log.warning("A request was refused because its response_url is not Slack's.")
             return BoltResponse(status=403, body="This response_url is not Slack's.")
-        if _is_chat_in_channel(body):
+        if is_chat_in_channel(body):
             return BoltResponse(status=200)
-        if not await self._record(body, context):
+        if not await self._record_if_new(body, context):
             return BoltResponse(status=200)
         request: UnansweredRequest | None = context.get(UNANSWERED_REQUEST)
         if reason := self._rules.refusal(body, context):
@@ -79,7 +79,7 @@ class Admission(AsyncMiddleware):
         longest_wait.set(ANSWER_SECONDS)
         return await next()
 
-    async def _record(self, body: SlackObject, context: AsyncBoltContext) -> bool:
+    async def _record_if_new(self, body: SlackObject, context: AsyncBoltContext) -> bool:
         """Record a request until it is answered, and return whether it is new.
 
         Events about pictures are not recorded. If one is lost, the comparison with Slack finds the change.
@@ -144,16 +144,6 @@ async def _report_interruption(body: SlackObject, context: AsyncBoltContext) -> 
         return
     with suppress(*SLACK_ERRORS):
         await respond(_INTERRUPTED, response_type="ephemeral", replace_original=False)
-
-
-def _is_chat_in_channel(body: SlackObject) -> bool:
-    """Return whether an event is a message that is not for the bot. Slack sends all of them to get the deleted ones."""
-    event = body.get("event") or {}
-    return (
-        event.get("type") == "message"
-        and event.get("channel_type") in ("channel", "group")
-        and event.get("subtype") != "message_deleted"
-    )
 
 
 def _thread(body: SlackObject) -> str | None:

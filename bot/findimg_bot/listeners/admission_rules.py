@@ -20,8 +20,9 @@ _OTHER_TEAM = (
 _TEAM_NOT_ALLOWED = (
     "findimg is not allowed to answer in this workspace. Its operator can allow it: FINDIMG_ALLOW_TEAMS needs {team}."
 )
-# Events about pictures in channels. They need no answer, and are accepted from every person.
-_PICTURE_EVENTS = {
+# Events about pictures in channels. They need no answer and are accepted from every person. `Admission` does not record
+# them for recovery.
+PICTURE_EVENTS = {
     "file_deleted",
     "file_shared",
     "member_joined_channel",
@@ -86,7 +87,7 @@ class AdmissionRules:
         return not (body.get("is_ext_shared_channel") and body.get("event", {}).get("type") == "link_shared")
 
     def _is_allowed_function(self, body: SlackObject) -> bool:
-        """Return whether a function may run. It runs in no channel, for the person who asks."""
+        """Return whether a function may run, by the person for whom it runs. A function has no channel."""
         person = body["event"].get("inputs", {}).get("user_context") or {}
         users = self._settings.allowed_users
         return not self._settings.allowed_channels and (not users or person.get("id") in users)
@@ -103,10 +104,23 @@ class AdmissionRules:
         return {channel, channel_of_teach_modal(body.get("view") or {})} - {None} <= channels
 
 
+def is_chat_in_channel(body: SlackObject) -> bool:
+    """Return whether an event is a message in a channel that is not for the bot.
+
+    The bot subscribes to all messages of its channels to learn of deleted ones. A mention comes as another event.
+    """
+    event = body.get("event") or {}
+    return (
+        event.get("type") == "message"
+        and event.get("channel_type") in ("channel", "group")
+        and event.get("subtype") != "message_deleted"
+    )
+
+
 def is_about_pictures(body: SlackObject) -> bool:
     """Return whether a request is an event about pictures in channels, which needs no answer."""
     event = body.get("event") or {}
-    return event.get("type") in _PICTURE_EVENTS or event.get("subtype") == "message_deleted"
+    return event.get("type") in PICTURE_EVENTS or event.get("subtype") == "message_deleted"
 
 
 def _is_search_outside_channels(body: SlackObject) -> bool:

@@ -1,4 +1,7 @@
-"""What a click on a button or a menu is about, and where its answer goes."""
+"""For all listeners of clicks: the stored question that a click is about, and the reply to the click.
+
+`actions/hit_actions.py` has what a person can do with one hit.
+"""
 
 import asyncio
 
@@ -17,8 +20,9 @@ from findimg_bot.slack.replies import ConversationReply, EphemeralReply, Private
 from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.store import StoredQuestion
 
-# Elements of a results message whose value starts with the id of its question.
-_HIT_ACTIONS = (CHOOSE_HIT, MORE_LIKE_THIS)
+# Elements by which `hits_of_results_message` recognises a message that shows hits. Each such message has one of them.
+# Their values start with the id of the stored question. Other elements need not be here.
+_RECOGNISED_BY = (CHOOSE_HIT, MORE_LIKE_THIS)
 
 
 async def find_question(context: AsyncBoltContext, question_id: str) -> StoredQuestion:
@@ -44,7 +48,7 @@ async def hits_of_results_message(context: AsyncBoltContext, message: SlackObjec
             value = str(element.get("value") or "")
             for group in element.get("option_groups") or ():
                 value = value or str(group["options"][0].get("value") or "")
-            if element.get("action_id") in _HIT_ACTIONS and value:
+            if element.get("action_id") in _RECOGNISED_BY and value:
                 question_id = question_of_value(value)
                 stored = await find_question(context, question_id)
                 return {hit_value(question_id, number): file_name(uri) for number, uri in enumerate(stored.uris)}

@@ -46,13 +46,13 @@ async def answer_files(
     """Answer about the images of one message: the tags of each, or images like the one that the person chooses.
 
     Args:
-        task: `tag` or `similar`.
+        task: `HitTask.TAG` or `HitTask.SIMILAR`, or the suffix of a value that has one of them.
     """
     services = services_of(context)
     if len(files) == 1:
         question = await add_uploaded_image(services.uploads, client, Question(f"/{task}", ""), files[0])
         await answer_image_question(services.queries, client, team_of(context), reply, question, files[0])
-    elif task == "tag":
+    elif task == HitTask.TAG:
         await _tag_all(files, context, client, reply)
     else:
         choices = [(str(file.get("name") or "image"), with_suffix(str(file["id"]), HitTask.SIMILAR)) for file in files]

@@ -1,9 +1,9 @@
 """What a message asks about the picture beside it: its tags, similar pictures, or to teach its name."""
 
 import re
-from typing import Literal
 
 from findimg.text.typed.normalise import normalise
+from findimg_bot.slack.blocks.button_values import HitTask
 from findimg_bot.slack.message_text import MessageText
 
 _TAG = re.compile(
@@ -26,12 +26,12 @@ _SIMILAR = re.compile(
 _TEACH = re.compile(r"(?is)/?teach(?:\s+(?:this|that|it|these|them))?\s*:?\s+(?:as\s+)?(?P<name>\S.*)")
 
 
-def image_task(message: MessageText) -> Literal["tag", "similar"] | None:
-    """Return what a message asks about a picture beside it: its tags, similar images, or nothing in particular."""
+def image_task(message: MessageText) -> HitTask | None:
+    """Return what a message asks about a picture beside it: `TAG`, `SIMILAR`, or None for nothing in particular."""
     asked = normalise(message.text).lstrip("¿¡ ")
     if _TAG.fullmatch(asked):
-        return "tag"
-    return "similar" if _SIMILAR.fullmatch(asked) else None
+        return HitTask.TAG
+    return HitTask.SIMILAR if _SIMILAR.fullmatch(asked) else None
 
 
 def name_to_teach(message: MessageText) -> str:

@@ -1,4 +1,19 @@
-"""Buttons and menus."""
+"""Buttons and menus.
+
+What can be clicked beside images, and where a new choice is added (messages are in `slack/blocks/results/`):
+
+- The menu `Choose a picture…` below a results page is about one hit. Add a `HitTask` in `button_values.py`, offer it in
+  `_controls` of `results_message.py`, answer it in `hit_actions.py`, and name the answer in `_ANSWERS` of
+  `choose_hit.py`. It needs no action id.
+- The buttons beside that menu, such as `Next`, are about the whole page. Their value is the id of the stored question.
+  Add the button in `_controls`, and a listener here.
+- The buttons on a card are about one hit. Their value is a `hit_value`. Add the button in `_card` of
+  `results_message.py`, and a listener here that calls a function of `hit_actions.py`.
+- The buttons below a single image (shared, or the preview of a link) are the same. Add the button in `single_image.py`.
+
+The action id of an element is a constant of the module in `slack/blocks/` that shows the element. If several modules
+show it, one of them has the constant: `which_image.py` has `CHOOSE_HIT`, and `single_image.py` has `MORE_LIKE_THIS`.
+"""
 
 from slack_bolt.async_app import AsyncApp
 

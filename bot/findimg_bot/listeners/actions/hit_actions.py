@@ -1,4 +1,7 @@
-"""What a person can do with one image of a results page."""
+"""What a person can do with one image of a results page: one function for each `HitTask`.
+
+The menu calls them by `choose_hit.py`, and buttons by listeners of their own, such as `more_like_this.py`.
+"""
 
 import asyncio
 

@@ -1,4 +1,17 @@
-"""Slash commands."""
+"""Slash commands.
+
+A new command also needs:
+
+- its entry under `slash_commands` in `slack/manifest.json`, which declares it to Slack
+- its text in `HELP` of `slack/blocks/guidance.py`, which `help_message` and the Home tab show
+- a method of `service/query_service.py`, and a message in `slack/blocks/`, for a new kind of answer
+- its row in the table of README.md
+- its name in `TERMINAL_COMMANDS` of `questions.py`, only if `findimg-bot ask` takes it, too
+
+A command that shows images needs no new kind of question. It calls `QueryService.search` with a query in the language
+of `/findimg`, such as `Question("/findimg", "cat sort:date")`. The other pages and the buttons then work.
+`tests/bot/slack/test_manifest.py` compares the commands with the manifest and `HELP`.
+"""
 
 from slack_bolt.async_app import AsyncApp
 

@@ -1,4 +1,17 @@
-"""Events."""
+"""Events.
+
+A new event also needs:
+
+- its name under `bot_events` in `slack/manifest.json`, or in `slack/surfaces.json` if only one surface needs it
+- the scope that Slack's reference names, in the same file
+- its name in `PICTURE_EVENTS` of `admission_rules.py`, if it is about pictures in channels. Such an event is accepted
+  from every person, needs no answer, and is not recorded for recovery.
+- a check of `is_chat_in_channel` in `admission_rules.py`, which drops messages in channels
+- a check of `slack/person.py`, which reads the team of the person from the event
+- a method of `local_slack/delivery/events.py` that sends it, for `findimg-bot try` and the tests
+
+`tests/bot/slack/test_manifest.py` compares the events with both files, and their scopes with those in `EVENTS`.
+"""
 
 from slack_bolt.async_app import AsyncApp
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal
 
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -19,7 +18,7 @@ from findimg_bot.questions import Question
 from findimg_bot.service.library_reader import LibraryReader
 from findimg_bot.service.question_from_message import add_uploaded_image, read_search_question
 from findimg_bot.service.request_handling import PROGRESS_DELAY
-from findimg_bot.slack.blocks.button_values import with_suffix
+from findimg_bot.slack.blocks.button_values import HitTask, with_suffix
 from findimg_bot.slack.blocks.guidance import SMALL_TALK, help_message, welcome_message
 from findimg_bot.slack.blocks.message import Message, text_message
 from findimg_bot.slack.blocks.modals.teach_name import Choices
@@ -61,7 +60,7 @@ async def answer_message(event: SlackObject, context: AsyncBoltContext, client: 
                 raise QueryError("That file is not an image. Send a photo.")
             for earlier in await _messages_with_pictures(client, event, context.bot_id):
                 if uris := await hits_of_results_message(context, earlier):
-                    await reply.send(_which_hit(uris, task))
+                    await reply.send(_which_hit(uris, task or HitTask.SIMILAR))
                     return
                 if files := await images_of(client, earlier):
                     break
@@ -133,11 +132,11 @@ async def _answer_images(
     reply: ConversationReply,
     message: MessageText,
     files: Sequence[SlackFile],
-    task: Literal["tag", "similar"] | None,
+    task: HitTask | None,
 ) -> None:
     services = services_of(context)
     if task or len(files) > 1:
-        await answer_files(task or "tag", files, context, client, reply)
+        await answer_files(task or HitTask.TAG, files, context, client, reply)
         return
     question = Question("/similar", filters_beside_image(message.text, date.today()))
     question = await add_uploaded_image(services.uploads, client, question, files[0])
@@ -152,12 +151,11 @@ async def _answer_small_talk(reader: LibraryReader, reply: ConversationReply, me
         await reply.send(text_message(SMALL_TALK))
 
 
-def _which_hit(choices: Mapping[str, str], task: Literal["tag", "similar"] | None) -> Message:
-    what = task or "similar"
+def _which_hit(choices: Mapping[str, str], task: HitTask) -> Message:
     if not choices:
         raise QueryError("That answer has no pictures. Ask again.")
     return which_image_message(
         "Which picture of this answer?",
-        [(name, with_suffix(choice, what)) for choice, name in choices.items()],
+        [(name, with_suffix(choice, task)) for choice, name in choices.items()],
         CHOOSE_HIT,
     )

@@ -3,9 +3,10 @@
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from findimg_bot.listeners.shortcuts.message_shortcut import answer_shortcut
+from findimg_bot.slack.blocks.button_values import HitTask
 
 
 async def tag_image(args: AsyncArgs) -> None:
     """Answer one person with the tags of the message's image."""
     await args.ack()
-    await answer_shortcut("/tag", args)
+    await answer_shortcut(HitTask.TAG, args)

@@ -1,7 +1,7 @@
 """Values of buttons and menus that name an image: how they are written, and how listeners read them.
 
-A value names a hit as `<question id>.<number>`, or a file in Slack by its id. After another dot, a suffix says what
-to do with the image, or where.
+The value of a hit is `<question id>.<number>`. The value of a file in Slack is its id. A suffix can follow after a dot:
+a `HitTask`, or the id of the channel to share the image with.
 """
 
 from enum import StrEnum
@@ -12,7 +12,7 @@ NO_IMAGE = "That button belongs to no image. Ask again."
 
 
 class HitTask(StrEnum):
-    """What a menu does with one hit."""
+    """What to do with the one image that a person chooses in a menu. It is the suffix of the value."""
 
     SIMILAR = "similar"
     TAG = "tag"
