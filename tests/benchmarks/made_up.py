@@ -26,13 +26,13 @@ from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, build_version
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.version_images import find_version_images
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.lock import hold_lock
 from findimg_jobs.store.plan import Plan, new_run_id, write_plan
-from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
+from findimg_jobs.store.shard_rows import TOP_CLASSES, EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import SourceImage
@@ -195,7 +195,7 @@ def publish_made_up(uri: str, cache: Path, count: int) -> float:
     return publish_images(settings, images, known, texts=texts).seconds
 
 
-def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:
+def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[EmbeddedContent]:
     random = np.random.default_rng([20, seed])
     chosen = random.choice(_KINDS, count, p=kinds.share)
     logits = kinds.logits[chosen] + random.standard_normal((count, TOP_CLASSES), np.float32)
@@ -208,7 +208,7 @@ def _contents(kinds: _Kinds, count: int, seed: int) -> Iterator[Content]:
     days = random.integers(0, 3650, count)
     for i in range(count):
         facts = ImageFacts(500, 375, "JPEG", 60_000, _day(int(days[i])))
-        yield Content(facts, _as(visual[i]), classes[i], probabilities[i])
+        yield EmbeddedContent(facts, _as(visual[i]), classes[i], probabilities[i])
 
 
 def _day(number: int) -> datetime | None:

@@ -37,7 +37,7 @@ from findimg.text.vectors import open_words
 from findimg_bot.served_library import ServedLibrary
 from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.engines.shard_task import ShardTask

@@ -23,9 +23,9 @@ from findimg.search.query import parse
 from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.build.merge_policies import choose_compaction
+from findimg_jobs.build.merge_policies import choose_compact_merges
 from findimg_jobs.build.publish import delete_unused, delete_version
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 
 _ROUNDS = 15
@@ -88,7 +88,9 @@ def main(
                     delete_version(library, version)
                 delete_unused(library, [done.manifest])
         segmented = library.open()
-        final = publish_images(settings, [everything[number] for number in present.tolist()], known, choose_compaction)
+        final = publish_images(
+            settings, [everything[number] for number in present.tolist()], known, choose_compact_merges
+        )
         size = sum(entry.size for entry in final.manifest.all_files().values())
         compacted = library.open()
         result: dict[str, Any] = {

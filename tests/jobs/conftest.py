@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import findimg_jobs.encoders.build_context
+import findimg_jobs.build_config.build_context
 import findimg_jobs.indexing.embed_worker
 from findimg.encoders.base import ImageEncoder
 from findimg.encoders.registry import build_encoder
@@ -32,8 +32,8 @@ def one_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
 def one_vocabulary(monkeypatch: pytest.MonkeyPatch, cache: Path) -> WordVectors:
     """Open the word vectors and build the default head once for all versions of a test, and return the vectors."""
     words, head = _opened_vocabulary(cache / "models")
-    monkeypatch.setattr(findimg_jobs.encoders.build_context, "open_words", lambda *_: words)
-    monkeypatch.setattr(findimg_jobs.encoders.build_context, "open_head", lambda *_: head)
+    monkeypatch.setattr(findimg_jobs.build_config.build_context, "open_words", lambda *_: words)
+    monkeypatch.setattr(findimg_jobs.build_config.build_context, "open_head", lambda *_: head)
     return words
 
 

@@ -1,4 +1,7 @@
-"""The stages "merge" and "publish" of a run: build the parts of all encoders, join them, and publish the version."""
+"""The stages "merge" and "publish" of a run: build a version's part for each encoder, join the parts, and publish.
+
+In reports, "merge" is the time of the whole build. Which segments are joined is chosen in `merge_policies.py`.
+"""
 
 import sqlite3
 import tempfile
@@ -7,10 +10,10 @@ from pathlib import Path
 
 from findimg.errors import NotPublishedError
 from findimg.library.manifest import FileEntry, Manifest
+from findimg_jobs.build.join_parts import join_parts
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.join_parts import join_parts
 from findimg_jobs.tables.temporary_folders import build_folder
 
 
@@ -19,11 +22,11 @@ def build_and_publish(
 ) -> Manifest:
     """Build a version, publish it and return its manifest.
 
-    If the version would equal the live one, return the live manifest and build nothing.
+    If the version would equal the live one, build nothing and return the live manifest.
 
     Args:
         session: the library to write to.
-        requests: the version, once for each of its encoders. All have the same images.
+        requests: what to build for each encoder. All have the same images.
         live: the live version's manifest, None before the first publish.
         allow_shrink: publish even if the version has less than half of the live version's images.
 

@@ -1,4 +1,4 @@
-"""Policies that choose the segments that the next version merges: for `index`, `add` and `compact`.
+"""Policies that choose the segments that the next version joins into one: for `index`, `add` and the command `compact`.
 
 Segments are in tiers by size, each nine times as large as the one below. Nine segments of one tier become one of the
 next. A segment is also rewritten when many of its images are deleted.
@@ -71,20 +71,20 @@ def choose_small_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
     return small if len(small) > _SMALL_KEPT else set()
 
 
-def choose_compaction(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
+def choose_compact_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
     """Return the places of the segments that `findimg-jobs compact` merges: small ones, and those with deletions."""
-    return _compacted(sizes, largest, COMPACTED)
+    return _small_or_deleted(sizes, largest, COMPACTED)
 
 
-def choose_purge(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
+def choose_purge_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
     """Return the places of the segments that `findimg-jobs compact --purge` merges.
 
-    They are those that `choose_compaction` returns, and all others that hold a deleted image.
+    They are those that `choose_compact_merges` returns, and all others that hold a deleted image.
     """
-    return _compacted(sizes, largest, 0.0)
+    return _small_or_deleted(sizes, largest, 0.0)
 
 
-def _compacted(sizes: Sequence[SegmentSize], largest: int, most_deleted: float) -> set[int]:
+def _small_or_deleted(sizes: Sequence[SegmentSize], largest: int, most_deleted: float) -> set[int]:
     small = {place for place, size in enumerate(sizes) if size.live * 2 <= largest}
     rewritten = {place for place, size in enumerate(sizes) if size.deleted > most_deleted}
     return rewritten | (small if len(small) > 1 else set())

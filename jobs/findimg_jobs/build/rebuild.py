@@ -1,4 +1,8 @@
-"""Rebuild a version from committed embeddings alone, for example with another head."""
+"""Rebuild a version from committed embeddings alone, for example with another head.
+
+The commands `findimg-jobs merge` and `compact` call `rebuild`. Commands that change the images of the live version, or
+facts and texts of them, call `publish_images`.
+"""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass

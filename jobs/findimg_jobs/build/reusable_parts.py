@@ -17,9 +17,9 @@ from findimg.library.layout import CENTRE_FILE, ITEMS_FILE, KEYS_FILE, PAIRS_FIL
 from findimg.library.library import Library, Version
 from findimg.library.manifest import Manifest, SegmentEntry
 from findimg_jobs.build.pairs_file import read_pairs
-from findimg_jobs.encoders.build_context import BuildConfig, hash_recipe
+from findimg_jobs.build_config.build_context import BuildConfig, hash_recipe
 from findimg_jobs.segments.library_measures import LibraryMeasures
-from findimg_jobs.segments.segment_keys import key_table
+from findimg_jobs.segments.row_dependencies import key_table
 from findimg_jobs.segments.version_images import VersionImages
 from findimg_jobs.tables.disk_tables import fetch_query, sql_text
 

@@ -42,11 +42,11 @@ from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_m
 from findimg_jobs.build.near_duplicate_pairs import find_near_duplicates
 from findimg_jobs.build.pairs_file import write_pairs
 from findimg_jobs.build.reusable_parts import ReusableParts, find_reusable_parts
-from findimg_jobs.encoders.build_context import BuildConfig, BuildContext, hash_recipe
+from findimg_jobs.build_config.build_context import BuildConfig, BuildContext, hash_recipe
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.library_measures import LibraryMeasures, is_drifted, measure_library, measure_noise_floor
+from findimg_jobs.segments.segment_arrays import read_sample
 from findimg_jobs.segments.segment_builder import SegmentBuilder, build_segments
-from findimg_jobs.segments.segment_contents import read_sample
 from findimg_jobs.segments.segment_files import SegmentFiles
 from findimg_jobs.segments.version_images import VersionImages
 from findimg_jobs.segments.visual_embeddings import VisualEmbeddings
@@ -112,7 +112,7 @@ def build_version(
     kept = _kept_segments(reused, request, len(images)) if reused else []
     if reused and _is_unchanged(reused, kept, request):
         return None
-    segments = _build_segments(library, request, reused, kept, BuildPlace(folder, engine))
+    segments = _assemble_segments(library, request, reused, kept, BuildResources(folder, engine))
     firsts = images.first_copies()
     pairs = _find_pairs(library, request, segments, reused, firsts)
     rows = segments.rows
@@ -124,8 +124,8 @@ def build_version(
     noise = measure_noise_floor(library, segments.files, rows, context.words) if has_classes else 0.0
     created = datetime.now(UTC)
     names = [each.entry.name for each in segments.files]
-    parts = [recipe, *context.config.sources, *names, *(entry.sha256 for entry in entries.values())]
-    inputs = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    inputs_of = [recipe, *context.config.sources, *names, *(entry.sha256 for entry in entries.values())]
+    inputs = hashlib.sha256(json.dumps(inputs_of).encode()).hexdigest()
     config = context.config
     manifest = Manifest(
         version=f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}",
@@ -153,8 +153,8 @@ def build_version(
 
 
 @dataclass(frozen=True, slots=True)
-class BuildPlace:
-    """The folder on this machine for new segments, and the engine that builds large ones."""
+class BuildResources:
+    """With what new segments are built: a folder on this machine, and the engine that builds large ones."""
 
     folder: Path
     engine: Engine
@@ -212,10 +212,14 @@ def _is_unchanged(reused: ReusableParts, kept: Sequence[int], request: BuildRequ
     )
 
 
-def _build_segments(
-    library: Library, request: BuildRequest, reused: ReusableParts | None, kept: Sequence[int], place: BuildPlace
+def _assemble_segments(
+    library: Library,
+    request: BuildRequest,
+    reused: ReusableParts | None,
+    kept: Sequence[int],
+    resources: BuildResources,
 ) -> _Segments:
-    """Build the segments that the live version lacks, and return all of the new version in their order."""
+    """Build the segments that the live version lacks. Return the kept and the new segments in their order."""
     context, images = request.context, request.images
     files: list[SegmentFiles] = []
     is_missing = np.ones(len(images), np.bool_)
@@ -235,13 +239,13 @@ def _build_segments(
         measures = measure_library(visual, classes, len(images), _dimensions(context, visual.shape[1]))
     missing = np.flatnonzero(is_missing)
     pieces = -(-len(missing) // context.config.segment_size)
-    parts = [part for part in np.array_split(missing, max(1, pieces)) if len(part)]
-    builder = SegmentBuilder(library.storage, context, measures, place.folder, place.engine)
-    built = build_segments(builder, images, parts)
-    for segment, part in zip(built, parts, strict=True):
-        rows[part] = np.arange(start, start + len(part))
-        start += len(part)
-        files.append(SegmentFiles(segment, place.folder / segment.name, is_new=True))
+    groups = [items for items in np.array_split(missing, max(1, pieces)) if len(items)]
+    builder = SegmentBuilder(library.storage, context, measures, resources.folder, resources.engine)
+    built = build_segments(builder, images, groups)
+    for segment, items in zip(built, groups, strict=True):
+        rows[items] = np.arange(start, start + len(items))
+        start += len(items)
+        files.append(SegmentFiles(segment, resources.folder / segment.name, is_new=True))
     return _Segments(files, ItemRows([each.entry.images for each in files], rows), measures)
 
 

@@ -1,1 +1,4 @@
-"""How a library uses encoders: which ones it has, what a version is built with. A new encoder changes nothing here."""
+"""Which encoders a library has, and what it keeps of them. A new encoder changes nothing here.
+
+Encoders themselves are in `findimg.encoders`. What else a version is built with is in `findimg_jobs.build_config`.
+"""

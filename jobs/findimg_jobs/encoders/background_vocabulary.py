@@ -10,15 +10,15 @@ from findimg.models.store import ModelStore
 from findimg.search.sentences.vocabulary import make_vocabulary
 from findimg.storage.base import Storage
 from findimg.text.lexicon import open_lexicon
-from findimg_jobs.encoders.build_context import BuildContext
+from findimg_jobs.build_config.build_context import BuildContext
 
 _log = logging.getLogger(__name__)
 
 
-def keep_vocabulary(storage: Storage, store: ModelStore, context: BuildContext, weights: str | None) -> None:
-    """Write the background vocabulary of an image–text encoder, unless it is there or the encoder embeds no texts.
+def ensure_vocabulary(storage: Storage, store: ModelStore, context: BuildContext, weights: str | None) -> None:
+    """Compute and write the background vocabulary of an image–text encoder, unless the library has it.
 
-    It is computed once on this machine for all libraries.
+    It is computed once on this machine for all libraries. An encoder that embeds no texts needs none.
 
     Args:
         storage: the library.

@@ -10,7 +10,7 @@ from findimg.library.carried_encoder import carries_encoder
 from findimg.library.manifest import Manifest
 from findimg.models.store import ModelStore
 from findimg.settings import Settings
-from findimg_jobs.encoders.build_context import DEFAULT_BACKBONE, BuildContext, make_build_context
+from findimg_jobs.build_config.build_context import DEFAULT_BACKBONE, BuildContext, make_build_context
 from findimg_jobs.reporting.progress_bar import download_bar
 
 _log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The interfaces of work on shards: the task that is sent to each worker, and the worker.
 
-`indexing/embed_worker.py` and `reading/text_worker.py` implement them.
+`indexing/embed_worker.py` and `text_reading/text_worker.py` implement them.
 """
 
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ from findimg.errors import ObjectMissingError
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.evaluation.figures import Evaluation
 from findimg_jobs.evaluation.metrics import TOP, JudgedAnswer
-from findimg_jobs.evaluation.tables import (
+from findimg_jobs.evaluation.report_tables import (
     ENCODER_COLUMNS,
     LABEL_COLUMNS,
     RANKING_COLUMNS,

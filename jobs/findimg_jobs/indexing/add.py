@@ -20,11 +20,10 @@ from findimg_jobs.build.merge_policies import choose_small_merges
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
-from findimg_jobs.indexing.compact_stage import compact_if_crowded
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder
+from findimg_jobs.indexing.shard_compaction_stage import compact_shards_if_crowded
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.sources import list_sources
-from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
 from findimg_jobs.segments.version_images import find_version_images_by_encoder, select_embedded_by_all
 from findimg_jobs.store.blocklist import is_blocked
 from findimg_jobs.store.committed_images import read_committed
@@ -34,12 +33,13 @@ from findimg_jobs.store.shards import ShardStats
 from findimg_jobs.tables.addresses import is_below
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure, SourceImage
+from findimg_jobs.text_reading.text_stage import TextReading, prepare_text_reading, read_text
 from findimg_jobs.text_store.text_shards import read_committed_texts
 
 
 @dataclass(frozen=True, slots=True)
 class _AddOutcome:
-    """What `_embed_and_publish` did."""
+    """What `_publish_change` did."""
 
     manifest: Manifest
     new: tuple[str, ...]  # addresses of the images that the version before had not, or with other content
@@ -65,14 +65,14 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
         LockedError: another run is still writing after `patience`.
         FindimgError: nothing was published.
     """
-    reading = prepare_reading(settings)
+    reading = prepare_text_reading(settings)
     library = Library(settings.library, settings.cache)
     library.live_version()  # a missing library is reported before the images are listed
     listing = list_sources(uris, library.uri)
     settings = settings.model_copy(update={"engine": "local"})  # a few images are embedded before Ray starts
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         _check_addable(library.storage, live, listing)
-        published = _embed_and_publish(session, settings, reading, live, listing)
+        published = _publish_change(session, settings, reading, live, listing)
         if published.failures and not published.held:
             first = published.failures[0]
             raise NotPublishedError(f"No image can be added. {first.uri}: {first.reason}")
@@ -82,7 +82,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
 
 def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tuple[NotAdded, ...]:
     """Add and remove images that somebody else listed; see `findimg.plugins.Apply`."""
-    reading = prepare_reading(settings)
+    reading = prepare_text_reading(settings)
     settings = settings.model_copy(update={"engine": "local"})
     with write_to_live(settings, patience, is_brief=True) as (session, live):
         storage = session.library.storage
@@ -92,7 +92,7 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
         outside = [image for image in found if not is_below(image.uri, live.sources)]
         found = [image for image in found if image not in outside and not is_blocked(storage, image.uri)]
         listing = Listing(ImageTable.of(image for image in found if not is_below(image.uri, change.removed)))
-        published = _embed_and_publish(session, settings, reading, live, listing, change.removed)
+        published = _publish_change(session, settings, reading, live, listing, change.removed)
     reason = "It is in no source of the library. Run index with its source once."
     return (
         *(NotAdded(image.uri, reason, transient=False) for image in outside),
@@ -100,7 +100,7 @@ def apply(settings: Settings, change: Change, patience: float = PATIENCE) -> tup
     )
 
 
-def _embed_and_publish(
+def _publish_change(
     session: WriteSession,
     settings: Settings,
     reading: TextReading | None,
@@ -128,7 +128,7 @@ def _embed_and_publish(
     for number, encoder in enumerate(encoders):
         # Beside a run of `index`, that run does it.
         if done[number] and session.lock.is_exclusive:
-            committed[number] = compact_if_crowded(session, settings, encoder, committed[number])
+            committed[number] = compact_shards_if_crowded(session, settings, encoder, committed[number])
     if reading:
         read_text(session, reading, live.fingerprint, listing.images, committed[0])
 

@@ -13,7 +13,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import Access, Storage, access_to, is_path, prefixes_with_access
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.background_vocabulary import keep_vocabulary
+from findimg_jobs.encoders.background_vocabulary import ensure_vocabulary
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder
 from findimg_jobs.indexing.embed_worker import EmbedTask
 from findimg_jobs.reporting.progress_bar import show_progress
@@ -79,7 +79,7 @@ def _embed_together(
     alone: list[SourceImage] = []
     with session.clock.stage("embed"):
         tasks = [
-            make_task(storage, settings, encoder, known.contents())
+            make_task(storage, settings, encoder, known.known_contents())
             for encoder, known in zip(encoders, committed, strict=True)
         ]
         task = replace(tasks[0], access=_access(settings, work.both.images), second=tasks[1])
@@ -119,13 +119,13 @@ def _embed_shards(
         name = encoder.context.config.backbone
         _log.info("Embedding %d new or changed images with %s. Loading the model.", to_embed, name)
     with session.clock.stage("embed"):
-        contents = committed.contents() if to_embed else NO_CONTENTS
+        contents = committed.known_contents() if to_embed else NO_CONTENTS
         task = make_task(storage, settings, encoder, contents, job.thumbnails_of)
         task = replace(task, access=_access(settings, job.shards.images))
         for shard in show_progress(session.engine.run(job.shards, task), to_embed):
             done.append(shard)
             session.lock.check()
-    keep_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
+    ensure_vocabulary(storage, ModelStore(settings.cache / "models"), encoder.context, encoder.weights or None)
     return read_committed(storage, fingerprint) if done else committed
 
 

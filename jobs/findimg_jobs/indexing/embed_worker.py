@@ -33,13 +33,13 @@ from findimg.models.store import ModelStore
 from findimg.storage.base import Access, open_object, open_storage, read_uri, retries
 from findimg_jobs.indexing.stored_thumbnails import StoredThumbnails
 from findimg_jobs.reporting.memory import peak_memory
-from findimg_jobs.store.shard_rows import TOP_CLASSES, Content, ShardRow
+from findimg_jobs.store.shard_rows import TOP_CLASSES, EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import Shard, ShardStats, commit_shard, make_shard
 from findimg_jobs.tables.source_records import Failure, SourceImage
 
 BATCH = 32  # images that the encoder embeds at a time
 _NO_PIXELS = PIL.Image.new("RGB", (1, 1))
-_READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a disk or for S3
+_READ_AHEAD = 16  # images whose files are in memory: some are decoded while others wait for a storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class EmbedTask:
     models: Path  # folder of the model store
     library: str
     fingerprint: str
-    contents: Container[str]  # SHA-256 of all content that is already embedded
-    carried_by: str = ""  # a version of the library whose model is opened instead of weights
-    thumbnails_of: str = ""  # fingerprint of an encoder. What it has embedded is embedded from thumbnails.
+    contents: Container[str]  # SHA-256 of all contents that are already embedded
+    carried_by: str = ""  # version of the library that has the portable model to open; empty to open the weights
+    thumbnails_of: str = ""  # fingerprint of another encoder: images that it has embedded are read as thumbnails
     access: Sequence[Access] = ()  # to the storages of the images
     second: "EmbedTask | None" = None  # a second encoder for the same images, so that each image is read once
 
@@ -139,12 +139,12 @@ class Embedder:
             self._stored.look_up(shard.images)
         with ThreadPoolExecutor(max(_READ_AHEAD, 2 * self._threads)) as pool:
             outcomes = pool.map(self._read, shard.images)
-            stats = self._embed(shard, self._own_outcomes(outcomes, others))
+            stats = self._embed(shard, self._outcomes_of_first_encoder(outcomes, others))
         if self._second is None:
             return stats
         return replace(stats, second=self._second._embed(self._second._task.make_shard(shard.images), others))
 
-    def _own_outcomes(
+    def _outcomes_of_first_encoder(
         self, outcomes: Iterable["_Outcomes"], others: list["_PreparedImage | Failure"]
     ) -> Iterator["_PreparedImage | Failure"]:
         """Yield what is prepared for this encoder, and keep what is prepared for the second one."""
@@ -294,15 +294,15 @@ def _reason(error: Exception, uri: str) -> str:
     return str(error).replace(uri, "The file", 1).replace(uri, "the file")
 
 
-def _row(prepared: _PreparedImage, content: Content | None) -> ShardRow:
+def _row(prepared: _PreparedImage, content: EmbeddedContent | None) -> ShardRow:
     return ShardRow(prepared.source.uri, prepared.source.etag, prepared.image.sha256, content)
 
 
-def _contents(images: Sequence[Image], features: Features) -> Iterator[Content]:
+def _contents(images: Sequence[Image], features: Features) -> Iterator[EmbeddedContent]:
     whole, regions = _top_classes(features.probabilities), _top_classes(features.regions)
     # Not strict: without classes the last two are endless.
     for image, visual, of_image, of_regions in zip(images, features.visual, whole, regions, strict=False):
-        yield Content(
+        yield EmbeddedContent(
             image.facts,
             visual,
             classes=of_image[0],

@@ -1,6 +1,7 @@
 """The stage "plan" of a run: decide which images the next version has, and write the plan.
 
-`indexing/run.py` calls it after the sources are listed. The next stage is `indexing/embed_stage.py`.
+`indexing/run.py` calls it after the sources are listed. Which images of the plan are new and must be embedded is
+decided afterwards, by `CommittedImages.to_embed`.
 """
 
 import logging
@@ -14,10 +15,9 @@ from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder
-from findimg_jobs.listing.content_checks import write_content_checks
+from findimg_jobs.listing.extensionless_checks import write_extensionless_checks
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.unmounted_folders import UNMOUNTED, find_unmounted_folders
-from findimg_jobs.reading.sidecars import read_captions_beside
 from findimg_jobs.reporting.run_progress import LiveVersion, RunProgress
 from findimg_jobs.store.blocklist import without_blocked
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
@@ -25,6 +25,7 @@ from findimg_jobs.store.plan import Plan, new_run_id, read_plan, write_plan
 from findimg_jobs.tables.addresses import is_below
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure, FolderIdentity
+from findimg_jobs.text_reading.sidecars import read_captions_beside
 
 _log = logging.getLogger(__name__)
 
@@ -56,14 +57,14 @@ def plan_images(
         before, folders = _live_images(session.library, live.manifest, committed)
         if not allow_shrink:
             _check_not_emptied(listing, before)
-            listing = _keep_unmounted(listing, before, folders)
+            listing = _with_unmounted_as_unreadable(listing, before, folders)
         images, skipped = _images_of_version(listing, before, committed)
         off = addresses_off(storage)
         images = read_captions_beside(without_blocked(storage, images.not_below(off)), before)
         plan = Plan(new_run_id(), images, listing.folders)
         write_plan(storage, plan)
-        if listing.content_checks:
-            write_content_checks(storage, plan.run, listing.content_checks)
+        if listing.extensionless_checks:
+            write_extensionless_checks(storage, plan.run, listing.extensionless_checks)
         wanted = len(before) - before.count_below(off)
         return RunProgress(
             live=live,
@@ -105,7 +106,9 @@ def _check_not_emptied(listing: Listing, before: ImageTable) -> None:
             )
 
 
-def _keep_unmounted(listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]) -> Listing:
+def _with_unmounted_as_unreadable(
+    listing: Listing, before: ImageTable, folders: Mapping[str, FolderIdentity]
+) -> Listing:
     """Return the listing with folders whose disk is not mounted marked as unreadable. They keep their identity."""
     unmounted = find_unmounted_folders(before, folders, listing)
     kept = (*listing.unreadable, *unmounted)

@@ -56,7 +56,7 @@ def with_published_changes(
 def adopt_published_changes(
     session: WriteSession, encoders: Sequence[ChosenEncoder], progress: RunProgress, roots: Sequence[str]
 ) -> bool:
-    """Change the plan of a run as the live version changed since the plan was written. Return whether it did.
+    """Write the plan of a run again with what the live version gained and lost. Return whether it changed.
 
     Args:
         session: the library to write to.

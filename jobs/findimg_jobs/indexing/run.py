@@ -1,6 +1,7 @@
-"""Run `findimg-jobs index`: list, plan, embed, read text, compact, build, publish, report.
+"""Run `findimg-jobs index`: list, plan, select, embed, read text, compact, build, publish, report.
 
-`index` and `_embed_and_publish` call the stages in this order. The docstring of the package says where each stage is.
+`index` and `_embed_and_publish` call the stages in this order. The docstring of the package says where each stage is,
+and where a new one goes.
 """
 
 import logging
@@ -17,23 +18,22 @@ from findimg.terminal import counted
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
-from findimg_jobs.encoders.near_duplicate_cosine import (
+from findimg_jobs.build_config.near_duplicate_cosine import (
     LEAST_IMAGES,
     measure_near_duplicate_cosine,
     write_near_duplicate_cosine,
 )
+from findimg_jobs.encoders.choose_encoders import ChosenEncoder, choose_encoders
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.indexing.compact_stage import compact_if_crowded
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder, make_task
 from findimg_jobs.indexing.embed_worker import open_task_encoder
 from findimg_jobs.indexing.plan_stage import plan_images
 from findimg_jobs.indexing.published_changes import adopt_published_changes, read_live, with_published_changes
-from findimg_jobs.listing.content_checks import read_content_checks
+from findimg_jobs.indexing.shard_compaction_stage import compact_shards_if_crowded
+from findimg_jobs.listing.extensionless_checks import read_extensionless_checks
 from findimg_jobs.listing.listing import Listing
 from findimg_jobs.listing.skip_rules import SkipRules
 from findimg_jobs.listing.sources import OnMissing, list_sources, map_in_threads
-from findimg_jobs.reading.text_stage import TextReading, prepare_reading, read_text
 from findimg_jobs.reporting.run_progress import RunProgress, make_report
 from findimg_jobs.reporting.run_report import RunReport, write_report
 from findimg_jobs.reporting.stage_clock import StageClock
@@ -41,7 +41,8 @@ from findimg_jobs.segments.version_images import VersionImages, find_version_ima
 from findimg_jobs.store.committed_images import NO_CONTENTS
 from findimg_jobs.store.lock import hold_run
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_reading.text_stage import TextReading, prepare_text_reading, read_text
+from findimg_jobs.text_store.text_compaction import compact_text_shards
 from findimg_jobs.text_store.text_shards import read_committed_texts
 
 _PUBLISHING_PATIENCE = 600.0  # seconds to wait for processes that add images
@@ -71,7 +72,7 @@ def index(
 
     Args:
         settings: the operator's settings.
-        sources: folders, image files, s3:// prefixes and slack:// channels.
+        sources: folders, image files, and addresses of other storages such as s3:// prefixes.
         options: what this run does besides the settings.
         on_end: receives the report when the run ends, whether or not it published a version. A run that ends before
             it has a plan has no report.
@@ -81,7 +82,7 @@ def index(
     """
     options = options or IndexOptions()
     clock = StageClock()
-    reading = prepare_reading(settings)
+    reading = prepare_text_reading(settings)
     for access in access_to(sources, settings):
         access.use()
     library = Library(settings.library, settings.cache)
@@ -123,7 +124,7 @@ def _list_sources(
     parallel_map = engine.map if engine.joins_cluster else map_in_threads
     on_missing: OnMissing = "record" if options.from_list else "ignore" if options.allow_shrink else "raise"
     with clock.stage("list"):
-        known = read_content_checks(library.storage)
+        known = read_extensionless_checks(library.storage)
         listing = list_sources(sources, library.uri, parallel_map, options.rules, on_missing, known)
     _log.info("Found %d images. Comparing them with the library.", len(listing.images))
     return listing
@@ -147,23 +148,30 @@ class _PlannedRun:
 
 
 def _embed_and_publish(run: _PlannedRun) -> Manifest:
-    """Embed the new images, publish a version and return its manifest. Others may add images until it is built."""
+    """Embed the new images, publish a version and return its manifest.
+
+    Other processes may add images until this run holds the lease to publish. If they did, the plan has more images,
+    which this run may have to embed with its own encoders. So it adopts them twice: first without the lease, to embed
+    most of them while others can still add, and then with the lease.
+    """
     _embed_and_read_text(run)
-    # With another encoder, this run embeds what was added. Embed most of it while others can still add.
     if run.adopt_published_changes():
         _embed_and_read_text(run)
     with run.session.lock.publishing(_PUBLISHING_PATIENCE):
         if run.adopt_published_changes():
             _embed_and_read_text(run)
-        _compact(run)
-        return _build_and_publish(run)
+        _compact_shards(run)
+        return _publish_plan(run)
 
 
 def _embed_and_read_text(run: _PlannedRun) -> None:
-    """Embed the images of the plan that are new, and read their text."""
+    """Embed the images of the plan that are new, and read their text.
+
+    A run calls this up to three times. Each call finds only what the calls before have not done.
+    """
     session, progress = run.session, run.progress
     with session.clock.stage("plan"):
-        jobs = list(_embed_jobs(run))
+        jobs = list(_select_new_images(run))
     embed_images(session, run.settings, jobs, progress.committed, progress.shards)
     if run.reading:
         images, committed = progress.plan.images, progress.committed[0]
@@ -171,8 +179,11 @@ def _embed_and_read_text(run: _PlannedRun) -> None:
         progress.text = progress.text.followed_by(report)
 
 
-def _embed_jobs(run: _PlannedRun) -> Iterator[EmbedJob]:
-    """Yield what each encoder embeds: only new and changed images."""
+def _select_new_images(run: _PlannedRun) -> Iterator[EmbedJob]:
+    """Yield what each encoder embeds: the images of the plan whose URI and etag the embedding store lacks.
+
+    An image that was changed has another etag, so it is new, too.
+    """
     for number, encoder in enumerate(run.encoders):
         images = run.progress.committed[number].to_embed(run.progress.plan.images, run.options.retry_failed)
         shards = PlannedShards(images, encoder.fingerprint, run.settings.shard_size)
@@ -180,18 +191,18 @@ def _embed_jobs(run: _PlannedRun) -> Iterator[EmbedJob]:
         yield EmbedJob(encoder, shards, run.encoders[0].fingerprint if is_second else "")
 
 
-def _compact(run: _PlannedRun) -> None:
-    """Copy small shards together if this run added some."""
+def _compact_shards(run: _PlannedRun) -> None:
+    """Copy small shards of both stores together if this run added some. Segments stay as they are."""
     progress = run.progress
     for number, encoder in enumerate(run.encoders):
         if progress.shards[number]:
             committed = progress.committed[number]
-            progress.committed[number] = compact_if_crowded(run.session, run.settings, encoder, committed)
+            progress.committed[number] = compact_shards_if_crowded(run.session, run.settings, encoder, committed)
     if progress.text.images:
-        compact_texts(run.session.library.storage)
+        compact_text_shards(run.session.library.storage)
 
 
-def _build_and_publish(run: _PlannedRun) -> Manifest:
+def _publish_plan(run: _PlannedRun) -> Manifest:
     """Build and publish the version that the plan describes, and return its manifest."""
     progress, storage = run.progress, run.session.library.storage
     progress.failures += failures_by_any_encoder(progress.committed, progress.plan.images)

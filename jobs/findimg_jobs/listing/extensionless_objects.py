@@ -1,6 +1,6 @@
 """Tell by their first bytes which objects of a storage without an extension in their names are images.
 
-That costs one small request for each object, so the library remembers the answers (`listing/content_checks.py`).
+That costs one small request for each object, so the library remembers the answers (`listing/extensionless_checks.py`).
 """
 
 import logging
@@ -13,7 +13,7 @@ import pyarrow as pa
 from findimg.errors import StorageError
 from findimg.images.formats import starts_like_an_image
 from findimg.storage.base import open_object
-from findimg_jobs.listing.content_checks import CONTENT_CHECKS, with_hashed_names
+from findimg_jobs.listing.extensionless_checks import EXTENSIONLESS_CHECKS, with_hashed_names
 from findimg_jobs.listing.file_types import HEAD
 from findimg_jobs.listing.listing import PartialListing
 from findimg_jobs.listing.storage_listing import ParallelMap
@@ -31,17 +31,17 @@ _LOOKED_AT = pa.schema([("uri", pa.string()), ("version", pa.string()), ("is_ima
 def add_extensionless_images(
     objects: ImageTable, known: DiskTable | None, parallel_map: ParallelMap, found: PartialListing
 ) -> DiskTable | None:
-    """Add the images among objects, and count the others. Return all content checks, None if there are no objects.
+    """Add the images among objects, and count the others. Return all checks, None if there are no objects.
 
     Args:
         objects: objects without an extension.
-        known: the content checks that the library remembers.
+        known: the checks that the library remembers.
         parallel_map: looks into the other objects.
         found: receives what is found.
     """
     if not len(objects):
         return None
-    before = known or DiskTableWriter(CONTENT_CHECKS).finish()
+    before = known or DiskTableWriter(EXTENSIONLESS_CHECKS).finish()
     tables = {"objects": objects.file, "known": before}
     query = f"SELECT objects.*, name, is_image FROM ({with_hashed_names('objects')}) AS objects"
     settled = write_query(f"{query} JOIN known USING (name)", tables)

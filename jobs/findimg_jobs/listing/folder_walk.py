@@ -18,8 +18,8 @@ from findimg.storage.folder import file_etag
 from findimg_jobs.listing.file_types import has_no_extension, is_image_content, reason_to_skip
 from findimg_jobs.listing.listing import PartialListing
 from findimg_jobs.listing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.reading.sidecars import is_sidecar
 from findimg_jobs.tables.source_records import Failure, FolderIdentity, SourceImage
+from findimg_jobs.text_reading.sidecars import is_sidecar
 
 # The path was deleted since it was listed, or it is a link to nothing.
 _NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)

@@ -23,7 +23,7 @@ class Listing:
     empty_sources: tuple[str, ...] = ()  # roots of sources without an image
     roots: tuple[str, ...] = ()  # the sources' addresses; of a single image its folder
     folders: Mapping[str, FolderIdentity] = field(default_factory=dict)  # listed folders of this machine, by path
-    content_checks: DiskTable | None = None  # which objects without an extension are images
+    extensionless_checks: DiskTable | None = None  # which objects without an extension are images
 
 
 @dataclass(slots=True)

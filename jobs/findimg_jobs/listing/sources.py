@@ -14,13 +14,13 @@ from findimg_jobs.listing.listing import Listing, PartialListing
 from findimg_jobs.listing.skip_rules import SkipRules
 from findimg_jobs.listing.source_arguments import source_root
 from findimg_jobs.listing.storage_listing import ParallelMap, list_storage
-from findimg_jobs.reading.sidecars import with_sidecars
 from findimg_jobs.reporting.run_report import describe_skipped
-from findimg_jobs.store.read_ahead import read_ahead
+from findimg_jobs.store.read_in_threads import read_in_threads
 from findimg_jobs.tables.addresses import is_utf8, printable
 from findimg_jobs.tables.disk_tables import DiskTable
 from findimg_jobs.tables.image_table import ImageCollector, ImageTable
 from findimg_jobs.tables.source_records import Failure
+from findimg_jobs.text_reading.sidecars import with_sidecars
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -29,7 +29,7 @@ OnMissing = Literal["raise", "ignore", "record"]
 
 def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Call a function with every item, in threads of this process, and yield the results in order."""
-    return read_ahead(function, items)
+    return read_in_threads(function, items)
 
 
 def list_sources(
@@ -49,7 +49,7 @@ def list_sources(
         rules: which files and folders to skip, besides the default rules.
         on_missing: what to do with a path that does not exist: raise an error, list it as an empty source, or record a
             failure.
-        known: which objects without an extension are images, as `Listing.content_checks` of an earlier listing.
+        known: which objects without an extension are images, as `Listing.extensionless_checks` of an earlier listing.
 
     Raises:
         SettingsError: a source does not exist, or no source has an image.
@@ -82,8 +82,10 @@ def list_sources(
             list_storage(root, rules, parallel_map, found)
     # A library is known once everything is listed.
     libraries = [f"{each}/" for each in (*found.libraries, library) if not is_path(each)]
-    content_checks = add_extensionless_images(extensionless.finish(libraries), known, parallel_map, found)
-    listed = _ListedImages(images.finish(libraries), archived.finish(libraries), sidecars.finish(), content_checks)
+    extensionless_checks = add_extensionless_images(extensionless.finish(libraries), known, parallel_map, found)
+    listed = _ListedImages(
+        images.finish(libraries), archived.finish(libraries), sidecars.finish(), extensionless_checks
+    )
     return _make_listing(found, listed, roots, walk.shared_roots, sources)
 
 
@@ -94,7 +96,7 @@ class _ListedImages:
     images: ImageTable
     archived: ImageTable
     sidecars: ImageTable
-    content_checks: DiskTable | None
+    extensionless_checks: DiskTable | None
 
 
 def _make_listing(
@@ -125,7 +127,7 @@ def _make_listing(
         ),
         roots=tuple(dict.fromkeys(os.path.dirname(root) if root in single else root for root in roots)),
         folders=found.folders,
-        content_checks=listed.content_checks,
+        extensionless_checks=listed.extensionless_checks,
     )
 
 

@@ -18,9 +18,9 @@ from findimg.storage.base import Entry, Storage, open_object, open_storage
 from findimg_jobs.listing.file_types import has_no_extension, reason_to_skip
 from findimg_jobs.listing.listing import PartialListing
 from findimg_jobs.listing.skip_rules import IGNORE_FILE, IGNORE_FILE_BYTES, FolderRules, SkipRules
-from findimg_jobs.reading.sidecars import is_sidecar
 from findimg_jobs.tables.disk_tables import BATCH, Spool
 from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.text_reading.sidecars import is_sidecar
 
 In = TypeVar("In")
 Out = TypeVar("Out")

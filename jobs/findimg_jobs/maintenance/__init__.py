@@ -1,1 +1,1 @@
-"""Check a library, delete from it, and change which encoder is for what."""
+"""Check a library, delete from it, read facts that it lacks, and change which encoder is for what."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
+from findimg_jobs.build.join_parts import join_parts
 from findimg_jobs.build.publish import publish
 from findimg_jobs.build.version_builder import BuiltVersion
-from findimg_jobs.encoders.join_parts import join_parts
 from findimg_jobs.store.lock import hold_lock
 
 

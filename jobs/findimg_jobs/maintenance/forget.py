@@ -20,7 +20,7 @@ from findimg_jobs.build.publish import delete_unused, delete_version
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
 from findimg_jobs.maintenance.duplicates import find_duplicates_of
-from findimg_jobs.segments.segment_keys import segments_with
+from findimg_jobs.segments.row_dependencies import segments_with
 from findimg_jobs.store.blocklist import block, is_blocked, unblock
 from findimg_jobs.store.committed_images import CommittedImages, read_committed, sha256_table
 from findimg_jobs.store.delete_rows import delete_rows
@@ -98,7 +98,7 @@ def preview_forget(settings: Settings, uris: Sequence[str]) -> ForgetPreview:
     kept = {key.sha256 for key in _keys_of_uris(stores, copies)}
     gone = rows - kept
     named = wanted | _uris_of_contents(stores, gone)
-    manifests, _ = _naming(library, named, gone)
+    manifests, _ = _versions_and_runs_with(library, named, gone)
     versions = [each.version for each in manifests if each.version != live.version]
     return ForgetPreview(
         tuple(sorted(wanted)), tuple(sorted(copies)), tuple(sorted(near_duplicates)), tuple(sorted(versions))
@@ -147,7 +147,7 @@ def forget(settings: Settings, uris: Sequence[str]) -> ForgetReport:
             change = VersionChange(run, stay, allow_shrink=True, rewritten=holding)
             live = publish_images(session, settings, live, change)
         session.lock.check()
-        versions = _withdraw(library, named, gone, live)
+        versions = _delete_versions_with(library, named, gone, live)
         # Delete the rows last: a second call needs them to find the content hashes.
         for sha256 in gone:
             storage.delete(thumbnail_key(sha256))
@@ -228,9 +228,9 @@ def _uris_of_contents(stores: Mapping[str, CommittedImages], hashes: AbstractSet
     return {key.uri for each in stores.values() for key in each.select_keys("sha256 IN (FROM hashes)", hashes=wanted)}
 
 
-def _withdraw(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str], live: Manifest) -> int:
+def _delete_versions_with(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str], live: Manifest) -> int:
     """Delete all versions, segments and plans that may hold one of the images. Return the number of versions."""
-    manifests, runs = _naming(library, uris, hashes)
+    manifests, runs = _versions_and_runs_with(library, uris, hashes)
     old = [manifest for manifest in manifests if manifest.version != live.version]
     for manifest in old:
         delete_version(library, manifest.version)
@@ -242,7 +242,9 @@ def _withdraw(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]
     return len(old)
 
 
-def _naming(library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]) -> tuple[list[Manifest], set[str]]:
+def _versions_and_runs_with(
+    library: Library, uris: AbstractSet[str], hashes: AbstractSet[str]
+) -> tuple[list[Manifest], set[str]]:
     """Return the versions and the planned runs that may hold one of the images, even as a deleted row."""
     planned = planned_runs(library.storage)
     unrelated = {run for run in planned if _names_none_of(library.storage, run, uris)}

@@ -23,7 +23,7 @@ from findimg_jobs.store.plan import last_run, read_planned_images
 from findimg_jobs.store.shard_compaction import compact_shards
 from findimg_jobs.store.shards import fingerprints
 from findimg_jobs.tables.image_table import ImageTable
-from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_store.text_compaction import compact_text_shards
 from findimg_jobs.text_store.text_shards import FOLDER as TEXTS
 
 HOUR = 3600.0
@@ -158,7 +158,7 @@ def _prune_store(
         report.rewritten += done.rewritten
         report.written += done.written
         known = read_committed(storage, fingerprint)
-        contents.append(known.contents())
+        contents.append(known.known_contents())
         if not wanted[fingerprint] and known.is_empty():
             storage.clear(prefix)
         if lost := known.count_missing(wanted[fingerprint]):
@@ -168,7 +168,7 @@ def _prune_store(
         hashes = _UsedContents(used, contents)
         for reader in sorted({entry.key.split("/")[1] for entry in storage.list(TEXTS)}):
             report.drafts += _clear_drafts(storage, f"{TEXTS}/{reader}", "stats.json")
-        report.texts = compact_texts(storage, hashes, old)
+        report.texts = compact_text_shards(storage, hashes, old)
         report.thumbnails = _delete(
             storage,
             (

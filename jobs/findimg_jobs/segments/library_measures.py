@@ -30,8 +30,8 @@ from findimg.text.vectors import WordVectors
 from findimg_jobs.segments.segment_files import SegmentFiles
 
 _QUERIES = 400  # maximum number of queries in a measurement
-GROWTH = 2  # times as many images as when the library was measured: it is measured again
-_LEAST_CAPTURED = 0.9  # of the variance that the projection captured at first. With less the library is measured again.
+GROWTH = 2  # measure the library again when it has this many times the images of the last measurement
+_LEAST_CAPTURED = 0.9  # measure it again when the projection captures less than this share of the variance at first
 _KEPT = 8  # best images of each unrelated term
 _BEST = np.dtype([("row", "i4"), ("relevance", "f4")])
 _COHERENCE_SAMPLE = 100_000  # maximum number of images among which coherence is measured
@@ -125,7 +125,7 @@ def _is_projected(images: int, dim: int, dimensions: int) -> bool:
     return dimensions < dim and images >= dimensions * IMAGES_PER_DIMENSION
 
 
-def write_unrelated(path: Path, postings: Postings, words: WordVectors) -> None:
+def write_unrelated_term_hits(path: Path, postings: Postings, words: WordVectors) -> None:
     """Write a segment's best images for each of the terms that measure the noise floor.
 
     Several images of each term are kept, so that posting lists are rarely read again after deletions.
@@ -148,7 +148,7 @@ def measure_noise_floor(
 
     Args:
         library: the library.
-        segments: the segments of the version, each with what `write_unrelated` wrote.
+        segments: the segments of the version, each with what `write_unrelated_term_hits` wrote.
         rows: the rows of the version's items.
         words: the version's word vectors.
 
@@ -160,7 +160,7 @@ def measure_noise_floor(
     peaks = np.zeros(len(terms), np.float32)
     for number, segment in enumerate(segments):
         deleted = rows.deleted(number)
-        best = _read_unrelated(segment.fetch(library, NOISE_FILE), len(terms))
+        best = _read_unrelated_term_hits(segment.fetch(library, NOISE_FILE), len(terms))
         is_live = ~np.isin(best["row"], deleted)
         found = np.where(is_live, best["relevance"], 0).max(axis=1)
         unknown = np.flatnonzero(~is_live.any(axis=1))  # all the best images of these terms are deleted
@@ -176,7 +176,7 @@ def measure_noise_floor(
     return noise_floor(np.asarray(certain, np.float32))
 
 
-def _read_unrelated(path: Path, terms: int) -> NDArray[Any]:
+def _read_unrelated_term_hits(path: Path, terms: int) -> NDArray[Any]:
     try:
         best = np.load(path)
     except (OSError, ValueError, EOFError) as error:

@@ -36,11 +36,11 @@ from findimg.library.manifest import FileEntry, IndexEntry, SegmentEntry
 from findimg.models.store import ModelStore
 from findimg.storage.base import Storage, open_storage
 from findimg.text.vectors import open_words
-from findimg_jobs.encoders.build_context import BuildConfig, BuildContext
+from findimg_jobs.build_config.build_context import BuildConfig, BuildContext
 from findimg_jobs.engines.engine import Engine
-from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated
-from findimg_jobs.segments.segment_contents import SegmentContents, assemble_contents
-from findimg_jobs.segments.segment_keys import write_keys
+from findimg_jobs.segments.library_measures import LibraryMeasures, sample_rows, write_unrelated_term_hits
+from findimg_jobs.segments.row_dependencies import write_keys
+from findimg_jobs.segments.segment_arrays import SegmentArrays, assemble_arrays
 from findimg_jobs.segments.vector_indexes import build_index
 from findimg_jobs.segments.version_images import VersionImages
 from findimg_jobs.tables.temporary_folders import build_folder
@@ -72,7 +72,7 @@ class _Task:
 
 
 def build_segments(
-    builder: SegmentBuilder, images: VersionImages, parts: Sequence[NDArray[np.int64]]
+    builder: SegmentBuilder, images: VersionImages, groups: Sequence[NDArray[np.int64]]
 ) -> list[SegmentEntry]:
     """Build segments and return their entries.
 
@@ -81,18 +81,18 @@ def build_segments(
     Args:
         builder: how and where to build.
         images: the images of the version.
-        parts: the items of each segment. Their keys are copied when the segment is built.
+        groups: the items of each segment. Their keys are copied when the segment is built.
 
     Raises:
         NotPublishedError: a committed shard is damaged, or workers failed.
         OSError: `builder.folder` has no room.
     """
-    largest = max(map(len, parts), default=0)
+    largest = max(map(len, groups), default=0)
     if builder.engine.is_local or largest <= _SMALL:
         storage, context, measures = builder.storage, builder.context, builder.measures
-        return [build_segment(storage, context, measures, images.take(part), builder.folder) for part in parts]
+        return [build_segment(storage, context, measures, images.take(items), builder.folder) for items in groups]
     root, context, measures = builder.storage.root, builder.context, builder.measures
-    tasks = (_Task(root, context.models, context.config, measures, images.take(part)) for part in parts)
+    tasks = (_Task(root, context.models, context.config, measures, images.take(items)) for items in groups)
     return list(builder.engine.map(_build_on_worker, tasks))
 
 
@@ -115,7 +115,7 @@ def build_segment(
         OSError: `folder` has no room.
     """
     draft = Path(tempfile.mkdtemp(prefix="segment-", dir=folder))
-    assembled = assemble_contents(storage, context.config.fingerprint, images, context.config.sources, draft)
+    assembled = assemble_arrays(storage, context.config.fingerprint, images, context.config.sources, draft)
     visual = assembled.visual
     indexed = measures.indexed(visual)
     projected = visual
@@ -133,7 +133,7 @@ def build_segment(
     files.append(file)
     if assembled.classes is not None and assembled.probabilities is not None:
         files += _write_postings(assembled, draft)
-        write_unrelated(draft / NOISE_FILE, Postings(draft, len(images)), context.words)
+        write_unrelated_term_hits(draft / NOISE_FILE, Postings(draft, len(images)), context.words)
         build_files.append(NOISE_FILE)
     joint, joint_files = _write_joint(context, assembled, draft)
     files += joint_files
@@ -176,7 +176,7 @@ def _build_on_worker(task: _Task) -> SegmentEntry:
         ) from error
 
 
-def _write_postings(assembled: SegmentContents, folder: Path) -> list[str]:
+def _write_postings(assembled: SegmentArrays, folder: Path) -> list[str]:
     """Write the posting lists of images and of regions. Return the names of the files."""
     assert assembled.classes is not None
     assert assembled.probabilities is not None
@@ -187,9 +187,7 @@ def _write_postings(assembled: SegmentContents, folder: Path) -> list[str]:
     return files
 
 
-def _write_joint(
-    context: BuildContext, assembled: SegmentContents, folder: Path
-) -> tuple[IndexEntry | None, list[str]]:
+def _write_joint(context: BuildContext, assembled: SegmentArrays, folder: Path) -> tuple[IndexEntry | None, list[str]]:
     """Write joint embeddings, and a trained head's relevance of every image. Return the index and the files' names.
 
     The head `conse` needs classes. Without classes and without a trained head there are no joint embeddings.

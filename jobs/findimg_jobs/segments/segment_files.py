@@ -13,8 +13,8 @@ class SegmentFiles:
     """A segment of a new version, and where its files are."""
 
     entry: SegmentEntry
-    folder: Path  # has the files that a build needs
-    is_new: bool  # then the folder has all its files, unless a worker built it
+    folder: Path  # on this machine; `fetch` gets files that it lacks
+    is_new: bool  # not in the live version. Its folder has all its files, or none if a worker built and uploaded them
 
     def fetch(self, library: Library, *files: str) -> Path:
         """Make files of the segment available on this machine, and return the path of the first one.

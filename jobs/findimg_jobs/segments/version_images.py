@@ -72,7 +72,7 @@ class VersionImages:
         return firsts
 
     def lowest_hashes(self, most: int) -> list[str]:
-        """Return the SHA-256 of at most `most` different contents, the lowest ones, which is a random choice."""
+        """Return the lowest SHA-256 of the contents, at most `most`. Hashes are random, so this is a random sample."""
         query = f"SELECT DISTINCT sha256 FROM hashes ORDER BY sha256 LIMIT {most}"
         return [sha256.hex() for sha256 in fetch_query(query, {"hashes": self.rows.select(["sha256"])})[0].to_pylist()]
 

@@ -1,6 +1,7 @@
 """What is committed to the embedding store: which images are embedded, which failed, and where vectors are.
 
-The keys of all shards are read into files of this machine, so a library of any size needs the same memory.
+The keys of all shards are read into files of this machine, so a library of any size needs the same memory. In SQL, the
+column `version` is an etag. `CommittedImages.to_embed` decides which images are new.
 """
 
 import re
@@ -17,7 +18,7 @@ from findimg_jobs.tables.disk_tables import AnyTable, DiskTable, DiskTableWriter
 from findimg_jobs.tables.image_table import ImageTable, uri_table
 from findimg_jobs.tables.source_records import Failure
 
-PREFIX = 16  # bytes of a SHA-256 that two contents never share
+PREFIX = 16  # first bytes of a SHA-256, enough to tell any two contents apart
 _PLACE = [pa.field("shard", pa.int32()), pa.field("place", pa.int64())]
 # An image's last row counts. A content's vectors are taken from its first row that has some. An image whose content has
 # no vectors in any shard must be embedded again.
@@ -83,11 +84,14 @@ class CommittedImages:
 
     shards: tuple[str, ...]  # names, in ascending order
     modified: tuple[float, ...]  # time of each shard's commit, seconds since the epoch
-    # One row for each row of a shard, with the columns of KEYS and: shard (position in `shards`), holder (the shard
-    # with the content's vectors), holds (whether they are in this row) and counts (whether the image is embedded, and
-    # this is its row).
+    # One row for each row of a shard. Its columns are those of KEYS, and:
+    #   shard: position in `shards`.
+    #   holder: position in `shards` of the shard that has the content's vectors.
+    #   holds: whether this row has these vectors.
+    #   counts: whether the image is embedded, and this is the last row of its URI and etag.
     keys: DiskTable
-    # One row for each attempt, with the columns of FAILURES, shard and counts (whether it is the attempt that counts).
+    # One row for each failed attempt. Its columns are those of FAILURES, shard, and counts: true for one attempt of
+    # each URI and etag, a permanent failure if there is one.
     failures: DiskTable
 
     def select_embedded(self, images: ImageTable) -> ImageTable:
@@ -96,7 +100,14 @@ class CommittedImages:
         return ImageTable.select(query, images=images, keys=self.keys)
 
     def to_embed(self, images: ImageTable, retry_failed: bool = False) -> ImageTable:
-        """Return the images that are not embedded. Permanently broken ones are among them only with `retry_failed`."""
+        """Return the new images: those whose URI and etag no committed row has.
+
+        An image that failed is new if its failure is transient, or with `retry_failed`.
+
+        Args:
+            images: the images of a plan.
+            retry_failed: also return images that failed permanently.
+        """
         tried = "false" if retry_failed else "counts AND NOT transient"
         query = (
             f"FROM images ANTI JOIN {_EMBEDDED} USING (uri, version)"
@@ -162,7 +173,7 @@ class CommittedImages:
         found = fetch_query(query, {"failures": self.failures, "uris": uri_table(uris)})
         return {self.shards[number] for number in found[0].to_pylist()}
 
-    def contents(self) -> KnownContents:
+    def known_contents(self) -> KnownContents:
         """Return all contents that have vectors."""
         query = f"SELECT sha256[:{PREFIX}] AS prefix FROM keys WHERE holds ORDER BY prefix"
         ordered = write_query(query, {"keys": self.keys})

@@ -3,9 +3,9 @@
 - `LOCK` admits one run at a time.
 - `PUBLISHING` admits one process that builds and publishes a version.
 
-A run of `index` holds the first one from its plan to its end, and the second one only while it publishes. So a few
-images can be added while it embeds for hours. All other runs hold both. Whoever adds a few images needs the second one
-only, but takes the first one as well if it is free.
+A run of `index` holds `LOCK` from its plan to its end, and `PUBLISHING` only while it publishes. So `add` can add a few
+images while a run embeds for hours. `add` needs only `PUBLISHING`, and takes `LOCK` too if it is free. All other
+commands that write hold both.
 
 The lease of a process that died expires, so it does not block the next one.
 """

@@ -1,6 +1,7 @@
 """The plan of a run: which images the next version has.
 
-A plan is written before the work starts and never changed.
+A run writes its plan before the work starts. It writes the plan again if other processes publish meanwhile, see
+`indexing/published_changes.py`. The plan of a published version is never changed.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Compact the embedding store: delete shards that nothing needs, and copy small shards together.
 
-Every run with few changes leaves a small shard, and every run reads the keys of all shards.
+Every run with few changes leaves a small shard, and every run reads the keys of all shards. This changes no version.
+The command `findimg-jobs compact` merges segments of a version, see `build/merge_policies.py`.
 """
 
 import time

@@ -24,8 +24,8 @@ VECTORS: dict[str, type[np.generic]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """The result of decoding and embedding one image."""
+class EmbeddedContent:
+    """What a shard stores of one content, which is the bytes of an image file: facts and features."""
 
     facts: ImageFacts
     visual: NDArray[np.float32]  # float32[dim]
@@ -42,7 +42,7 @@ class ShardRow:
     uri: str
     etag: str
     sha256: str
-    content: Content | None  # None if another row holds the same content
+    content: EmbeddedContent | None  # None if another row holds the same content
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +55,11 @@ class ContentRows:
     vectors: dict[str, NDArray[Any]]
 
 
-def contents_of(table: pa.Table) -> Iterator[Content]:
+def contents_of(table: pa.Table) -> Iterator[EmbeddedContent]:
     """Yield the content of each row. All rows have vectors."""
     matrices = {name: _matrix(table[name]) for name in VECTORS if name in table.column_names}
     for i, facts in enumerate(with_facts(table).select(list(_FACTS)).to_pylist()):
-        yield Content(ImageFacts(**facts), **{name: matrix[i] for name, matrix in matrices.items()})
+        yield EmbeddedContent(ImageFacts(**facts), **{name: matrix[i] for name, matrix in matrices.items()})
 
 
 def content_rows(table: pa.Table, rows: NDArray[np.int64]) -> ContentRows:

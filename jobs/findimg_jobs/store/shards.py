@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from findimg.errors import LibraryError, NotPublishedError, ObjectMissingError
 from findimg.library.layout import shards_prefix
 from findimg.storage.base import Storage
-from findimg_jobs.store.read_ahead import read_ahead
+from findimg_jobs.store.read_in_threads import read_in_threads
 from findimg_jobs.store.shard_rows import (
     VECTORS,
-    Content,
     ContentRows,
+    EmbeddedContent,
     ShardRow,
     content_rows,
     contents_of,
@@ -31,6 +31,7 @@ from findimg_jobs.store.shard_rows import (
 )
 from findimg_jobs.tables.source_records import Failure, SourceImage
 
+# `version` is an etag, see `tables/source_records.py`.
 KEYS = pa.schema([("uri", pa.string()), ("version", pa.string()), ("sha256", pa.binary(32)), ("embedded", pa.bool_())])
 FAILURES = pa.schema(
     [("uri", pa.string()), ("version", pa.string()), ("reason", pa.string()), ("transient", pa.bool_())]
@@ -55,7 +56,7 @@ class ShardStats:
     failed: int
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
-    retries: int = 0  # requests to S3 that were retried
+    retries: int = 0  # requests to storages that were retried
     incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
     second: "ShardStats | None" = None  # of a second encoder that embedded the same images
@@ -172,7 +173,7 @@ def read_shards(storage: Storage, fingerprint: str) -> Iterator[CommittedShard]:
     """
     prefix = shards_prefix(fingerprint)
     found = sorted((e.key.split("/")[2], e.modified) for e in storage.list(prefix) if e.key.endswith("/stats.json"))
-    yield from filter(None, read_ahead(lambda each: read_shard(storage, fingerprint, *each), found))
+    yield from filter(None, read_in_threads(lambda each: read_shard(storage, fingerprint, *each), found))
 
 
 def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
@@ -188,8 +189,8 @@ def read_table(storage: Storage, fingerprint: str, shard: str) -> pa.Table:
         raise LibraryError(f"{storage.uri(key)} is missing or damaged: {error}.") from error
 
 
-def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[str, Content]]:
-    """Yield (SHA-256, Content) for the rows of a committed shard that have vectors.
+def read_vectors(storage: Storage, fingerprint: str, shard: str) -> Iterator[tuple[str, EmbeddedContent]]:
+    """Yield (SHA-256, EmbeddedContent) for the rows of a committed shard that have vectors.
 
     Raises:
         LibraryError: the shard is damaged.

@@ -1,1 +1,1 @@
-"""Tables of images in files of this machine, and the records in them."""
+"""Tables of images in files of this machine, the records in them, and the temporary folders of a process."""

@@ -18,6 +18,7 @@ from findimg_jobs.tables.disk_tables import (
 )
 from findimg_jobs.tables.source_records import Sidecar, SourceImage
 
+# `version` is an etag, see `source_records.py`.
 SIDECAR = pa.struct([("uri", pa.string()), ("version", pa.string()), ("captions", pa.string())])
 SCHEMA = pa.schema([("uri", pa.string()), ("version", pa.string()), ("modified", pa.float64()), ("sidecar", SIDECAR)])
 COLUMNS = ", ".join(SCHEMA.names)

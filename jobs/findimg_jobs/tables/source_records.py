@@ -1,6 +1,7 @@
 """Records of what is in sources: images, sidecars, folders, and failures to read them.
 
-Tables and stored files have an etag in a column that is called `version`, as in older releases.
+Tables, SQL and stored files have an etag in a column that is called `version`, as in older releases. It is never a
+version of the library.
 """
 
 from collections.abc import Mapping

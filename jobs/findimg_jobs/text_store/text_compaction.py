@@ -36,7 +36,7 @@ class _Shard:
         return self.rows
 
 
-def compact_texts(storage: Storage, wanted: Container[str] | None = None, committed_before: float = 0.0) -> int:
+def compact_text_shards(storage: Storage, wanted: Container[str] | None = None, committed_before: float = 0.0) -> int:
     """Delete the shards that nothing needs, copy many small ones together, and return how many shards fewer there are.
 
     A new shard is committed before the old ones are deleted, so an interruption loses nothing.

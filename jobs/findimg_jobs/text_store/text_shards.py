@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from findimg.errors import LibraryError, ObjectMissingError
 from findimg.storage.base import Storage
-from findimg_jobs.store.read_ahead import read_ahead
+from findimg_jobs.store.read_in_threads import read_in_threads
 from findimg_jobs.store.shards import FAILURES
 from findimg_jobs.tables.disk_tables import DiskTable, DiskTableWriter, write_query
 from findimg_jobs.tables.source_records import Failure
@@ -156,7 +156,7 @@ def read_committed_texts(storage: Storage, reader: str | None = None) -> Committ
     found = tuple((parts[1], parts[2]) for _, parts in commits)  # reader and shard, the oldest first
     keys, failures = DiskTableWriter(_PLACED_KEYS), DiskTableWriter(FAILURES.append(_PLACE))
     places = 0
-    for number, shard in enumerate(read_ahead(lambda each: read_shard_keys(storage, *each), found)):
+    for number, shard in enumerate(read_in_threads(lambda each: read_shard_keys(storage, *each), found)):
         shard_keys, shard_failures = shard
         rows = [
             (bytes.fromhex(sha256), number, key.digest, key.read, place)

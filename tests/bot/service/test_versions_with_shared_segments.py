@@ -14,7 +14,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_bot.served_library import ServedLibrary
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from tests.answers import found_by_words, shown
 from tests.benchmarks.made_up import commit_made_up, made_up_images, publish_images
 

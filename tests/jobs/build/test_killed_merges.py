@@ -21,11 +21,11 @@ from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage, shared_client
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.build_stage import build_and_publish
-from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_compaction, choose_merges
+from findimg_jobs.build.merge_policies import MergePolicy, SegmentSize, choose_compact_merges, choose_merges
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
@@ -79,7 +79,7 @@ def merge(config: Settings) -> Manifest:
 
 def compact(config: Settings) -> Manifest:
     """Merge all segments of the same images, as `findimg-jobs compact` does."""
-    return rebuild(config, merge_policy=choose_compaction)
+    return rebuild(config, merge_policy=choose_compact_merges)
 
 
 def die(*_: Any, **__: Any) -> NoReturn:

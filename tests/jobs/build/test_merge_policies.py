@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
+from findimg_jobs.build.merge_policies import SegmentSize, choose_compact_merges, choose_merges, choose_purge_merges
 
 LARGEST = 1_000_000
 
@@ -33,16 +33,16 @@ def test_segment_is_rewritten_when_half_of_its_images_are_deleted() -> None:
 def test_large_segments_are_merged_only_because_of_deletions() -> None:
     large = [SegmentSize(900_000, 600_000)] * 12
     assert choose_merges(large, LARGEST) == set()
-    assert choose_compaction(large, LARGEST) == set(range(12))
-    assert choose_compaction([SegmentSize(900_000, 800_000)] * 12, LARGEST) == set()
+    assert choose_compact_merges(large, LARGEST) == set(range(12))
+    assert choose_compact_merges([SegmentSize(900_000, 800_000)] * 12, LARGEST) == set()
 
 
 def test_shard_compaction_merges_small_segments_and_those_with_deletions() -> None:
     sizes = [SegmentSize(900_000, 700_000), SegmentSize(900_000, 899_999), SegmentSize(1000, 1000)]
-    assert choose_compaction(sizes, LARGEST) == {0}  # merging a small segment alone would change nothing
-    assert choose_compaction([*sizes, SegmentSize(10, 9)], LARGEST) == {0, 2, 3}
-    assert choose_purge(sizes, LARGEST) == {0, 1}
-    assert choose_purge([SegmentSize(1000, 1000)], LARGEST) == set()
+    assert choose_compact_merges(sizes, LARGEST) == {0}  # merging a small segment alone would change nothing
+    assert choose_compact_merges([*sizes, SegmentSize(10, 9)], LARGEST) == {0, 2, 3}
+    assert choose_purge_merges(sizes, LARGEST) == {0, 1}
+    assert choose_purge_merges([SegmentSize(1000, 1000)], LARGEST) == set()
 
 
 @pytest.mark.parametrize("churn", [0.001, 0.01, 0.03])

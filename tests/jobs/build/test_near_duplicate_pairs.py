@@ -16,7 +16,7 @@ from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.build import near_duplicate_pairs
 from findimg_jobs.indexing.run import index
-from findimg_jobs.maintenance.missing_facts import read_missing_facts
+from findimg_jobs.maintenance.read_missing_facts import read_missing_facts
 from tests.shared.index.duplicates.test_similar_hashes import encoded, scene, slide
 
 

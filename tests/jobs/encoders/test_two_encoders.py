@@ -28,13 +28,13 @@ from findimg.search.sentences.text_vectors import text_vectors
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, open_words
-from findimg_jobs.build.merge_policies import choose_purge
+from findimg_jobs.build.merge_policies import choose_purge_merges
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.cli.root import app
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.evaluation.evaluate import evaluate
 from findimg_jobs.evaluation.html_report import render_html_report
-from findimg_jobs.evaluation.tables import tables
+from findimg_jobs.evaluation.report_tables import report_tables
 from findimg_jobs.indexing import embed_worker
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.embed_worker import EmbedTask
@@ -333,7 +333,7 @@ def test_maintenance_treats_both_encoders_alike(library: Library, settings: Sett
     assert found.compared == 2 * IMAGES
     assert set(found.recall) == {f"{FIRST} visual", f"{FIRST} joint", f"{SECOND} visual"}
     forget(settings, [str(made / "pictures" / "snow" / "snow-1.png")])
-    purged = rebuild(settings, merge_policy=choose_purge)
+    purged = rebuild(settings, merge_policy=choose_purge_merges)
     assert [sum(segment.images for segment in part.segments) for part in purged.parts] == [IMAGES - 1] * 2
     damaged = purged.parts[1]
     (key, *_) = (f"{damaged.segment_folder(damaged.segments[0])}/visual.f16",)
@@ -445,7 +445,7 @@ def test_evaluation_shows_both_encoders_side_by_side(library: Library, settings:
     assert [each["encoder"] for each in figures["encoders"]] == [FIRST, SECOND]
     page = render_html_report(found, library.storage)
     assert page.count(f"Text precision@10, {SECOND}") == page.count(f"Text precision@10, {FIRST}") == 1
-    headers = [str(table.columns[0].header) for table in tables(found)]
+    headers = [str(table.columns[0].header) for table in report_tables(found)]
     assert (headers.count("Encoder alone"), headers.count("Label")) == (1, 2)
 
 

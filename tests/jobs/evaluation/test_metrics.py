@@ -8,7 +8,7 @@ from rich.console import Console
 
 from findimg_jobs.evaluation.figures import Evaluation, IndexRecall, LabelFigures, TagHits
 from findimg_jobs.evaluation.metrics import JudgedAnswer, average_precision, precision_by_k, rank
-from findimg_jobs.evaluation.tables import tables
+from findimg_jobs.evaluation.report_tables import report_tables
 
 
 def booleans(text: str) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_missing_figures_are_null_in_json_and_a_dash_in_tables() -> None:
     assert figures["similar"] is None
     assert figures["per_label"][0]["tag_hit@5"] is None
     assert figures["per_label"][0]["average_precision"] == 0.25
-    (_, _, _, labels) = tables(EVALUATION)
+    (_, _, _, labels) = report_tables(EVALUATION)
     console = Console(width=200)
     with console.capture() as shown:
         console.print(labels)

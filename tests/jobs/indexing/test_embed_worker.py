@@ -15,7 +15,7 @@ from findimg.storage.base import open_storage
 from findimg_jobs.indexing.embed_worker import Embedder, EmbedTask
 from findimg_jobs.listing.sources import list_sources
 from findimg_jobs.store.committed_images import read_committed
-from findimg_jobs.store.shard_rows import Content
+from findimg_jobs.store.shard_rows import EmbeddedContent
 from findimg_jobs.store.shards import ShardStats, make_shard, read_vectors
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure
@@ -37,7 +37,7 @@ def embed(tmp_path: Path, cache: Path) -> Callable[..., tuple[ShardStats, list[F
     return embed
 
 
-def contents(folder: Path, stats: ShardStats) -> dict[str, Content]:
+def contents(folder: Path, stats: ShardStats) -> dict[str, EmbeddedContent]:
     """Return the embedded content by file name."""
     (made,) = (path.name for path in (folder / "library" / "embeddings").iterdir())
     storage = open_storage(folder / "library")

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from numpy.typing import NDArray
 from PIL import Image
 
-import findimg_jobs.encoders.build_context
+import findimg_jobs.build_config.build_context
 import findimg_jobs.indexing.embed_worker
 import findimg_jobs.indexing.run
 import findimg_jobs.maintenance.prune
@@ -38,12 +38,12 @@ from findimg.storage.folder import FolderStorage
 from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.build_stage import build_and_publish
-from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
+from findimg_jobs.build.merge_policies import choose_compact_merges, choose_purge_merges
 from findimg_jobs.build.rebuild import rebuild
 from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
+from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.cli.commands.versions import rollback
-from findimg_jobs.encoders.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.indexing.add import add
 from findimg_jobs.indexing.run import IndexOptions, index
@@ -248,7 +248,7 @@ class History(RuleBasedStateMachine):
     def compact(self, purge: bool) -> None:
         if self.library.find_live_version():
             images = self.live()
-            manifest = rebuild(self.settings, merge_policy=choose_purge if purge else choose_compaction)
+            manifest = rebuild(self.settings, merge_policy=choose_purge_merges if purge else choose_compact_merges)
             assert len(manifest.segments) == 1
             self.expect(images)
 
@@ -275,7 +275,7 @@ class History(RuleBasedStateMachine):
     @rule(at=st.integers(1, 25), done=st.booleans())
     def compact_and_die(self, at: int, done: bool) -> None:
         if self.library.find_live_version():
-            self.die(at, done, lambda: rebuild(self.settings, merge_policy=choose_purge), self.live())
+            self.die(at, done, lambda: rebuild(self.settings, merge_policy=choose_purge_merges), self.live())
 
     @rule(number=SEEDS, at=st.integers(1, 25), done=st.booleans())
     def forget_and_die(self, number: int, at: int, done: bool) -> None:

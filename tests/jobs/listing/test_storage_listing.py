@@ -124,13 +124,13 @@ def test_objects_without_an_extension_are_recognised_by_their_first_bytes(s3: st
     assert listing.skipped == {"not an image: no extension": 3, "not an image: .mp4": 1}
     assert calls.count("GetObject") == 5
     calls.clear()
-    again = list_sources([s3], "/nowhere", known=listing.content_checks)
+    again = list_sources([s3], "/nowhere", known=listing.extensionless_checks)
     assert list(again.images) == list(listing.images)
     assert again.skipped == listing.skipped
     assert calls.count("GetObject") == 0
     put(s3, "notes", Metadata={"changed": "yes"})
     put(s3, "new")
-    last = list_sources([s3], "/nowhere", known=again.content_checks)
+    last = list_sources([s3], "/nowhere", known=again.extensionless_checks)
     assert last.skipped["not an image: no extension"] == 4
     assert calls.count("GetObject") == 2, "a new and a changed object"
 
@@ -142,7 +142,7 @@ def test_unreadable_object_without_an_extension_is_tried_again(s3: str, monkeypa
         patched.setattr(S3Storage, "read_start", refuse)
         listing = list_sources([s3], "/nowhere")
     assert [(each.uri, each.reason) for each in listing.failures] == [(f"{s3}/notes", "The object is out of reach.")]
-    again = list_sources([s3], "/nowhere", known=listing.content_checks)
+    again = list_sources([s3], "/nowhere", known=listing.extensionless_checks)
     assert again.skipped == {"not an image: no extension": 1}
 
 

@@ -13,7 +13,7 @@ from findimg.images import decode
 from findimg.images.facts import FactColumn
 from findimg.library.library import Library
 from findimg.settings import Settings
-from findimg_jobs.encoders.build_context import hash_recipe, make_build_context
+from findimg_jobs.build_config.build_context import hash_recipe, make_build_context
 from findimg_jobs.indexing.run import index
 from findimg_jobs.segments.catalog_draft import DraftColumn
 from tests.opened import open_catalog

@@ -20,9 +20,9 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.build.merge_policies import SegmentSize, choose_compaction, choose_merges, choose_purge
+from findimg_jobs.build.merge_policies import SegmentSize, choose_compact_merges, choose_merges, choose_purge_merges
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.encoders.build_context import make_build_context
+from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.maintenance.prune import prune
 from findimg_jobs.maintenance.verify import verify
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
@@ -121,7 +121,7 @@ def answers_of(config: Settings, words: WordVectors, images: Sequence[SourceImag
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate], print_blob=True)
 @given(
     history=st.lists(st.tuples(st.integers(0, 2**32), st.sampled_from([0.02, 0.3, 0.7, 1.0])), min_size=2, max_size=4),
-    merge_policy=st.sampled_from([keep_all, keep_all, choose_merges, choose_compaction]),
+    merge_policy=st.sampled_from([keep_all, keep_all, choose_merges, choose_compact_merges]),
 )
 @pytest.mark.long
 def test_segments_answer_like_a_fresh_library(
@@ -178,11 +178,11 @@ def test_shard_compaction_leaves_one_segment_without_deleted_images(store: Path,
     assert len(before.segments) == 3
     assert sum(segment.images for segment in before.segments) == len(images)
     library, store_before = Library(ours.library, cache), stored(ours, "embeddings")
-    after = rebuild(ours, merge_policy=choose_compaction)
+    after = rebuild(ours, merge_policy=choose_compact_merges)
     assert [segment.images for segment in after.segments] == [len(images) - 5]
     assert verify(library, after).problems == []
     assert stored(ours, "embeddings") == store_before
-    assert rebuild(ours, merge_policy=choose_purge).version == after.version
+    assert rebuild(ours, merge_policy=choose_purge_merges).version == after.version
     # A reader may still open the earlier versions, which are younger than an hour.
     prune(library, 1000, keep=0)
     assert stored(ours, "segments").keys() >= {segment.name for segment in before.segments}

@@ -11,7 +11,7 @@ import pytest
 from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.store.committed_images import read_committed
-from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shard_rows import EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard
 from findimg_jobs.tables.addresses import is_below
 from findimg_jobs.tables.image_table import ImageTable
@@ -30,7 +30,7 @@ def hash_of(content: int) -> str:
 
 
 def row(uri: str, content: int, vectors: bool = True) -> ShardRow:
-    made = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32)) if vectors else None
+    made = EmbeddedContent(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32)) if vectors else None
     return ShardRow(uri, "1", hash_of(content), made)
 
 
@@ -52,7 +52,7 @@ def test_last_row_of_an_image_counts_with_the_first_vectors_of_its_content(stora
 
 def test_only_contents_with_vectors_are_known(storage: Storage) -> None:
     put(storage, "1", [row("a", 1), row("b", 256), row("c", 3, vectors=False)])
-    contents = read_committed(storage, "f").contents()
+    contents = read_committed(storage, "f").known_contents()
     assert [hash_of(number) in contents for number in (0, 1, 2, 3, 255, 256, 257)] == [
         False,
         True,

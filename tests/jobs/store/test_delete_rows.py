@@ -11,7 +11,7 @@ from findimg.images import ImageFacts
 from findimg.storage.base import Storage, open_storage
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.delete_rows import delete_rows
-from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shard_rows import EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors
 from findimg_jobs.tables.source_records import Failure, SourceImage
 
@@ -19,7 +19,7 @@ from findimg_jobs.tables.source_records import Failure, SourceImage
 def row(uri: str, content: int, vectors: bool = True, version: str = "1") -> ShardRow:
     """Return an image with made-up content. Each number has different vectors."""
     visual = np.random.default_rng(content).standard_normal(8).astype(np.float16).astype(np.float32)
-    made = Content(ImageFacts(content + 1, 20, "PNG", 99, None), visual) if vectors else None
+    made = EmbeddedContent(ImageFacts(content + 1, 20, "PNG", 99, None), visual) if vectors else None
     return ShardRow(uri, version, f"{content:064x}", made)
 
 

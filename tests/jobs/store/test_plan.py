@@ -13,7 +13,7 @@ from findimg.storage.base import open_storage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.plan import Plan, last_run, read_plan, read_planned_images, write_plan
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shard_rows import EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, shard_folder
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure, FolderIdentity, SourceImage
@@ -24,7 +24,7 @@ OLD, NEW, BROKEN, AWAY = (SourceImage(name, "1") for name in ("old", "new", "bro
 @pytest.fixture
 def known(tmp_path: Path) -> CommittedImages:
     storage = open_storage(tmp_path / "known")
-    content = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
+    content = EmbeddedContent(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
     failures = [
         Failure("broken", "1", "truncated", transient=False),
         Failure("away", "1", "no answer", transient=True),
@@ -71,7 +71,7 @@ def test_damaged_row_of_a_plan_is_reported(tmp_path: Path, with_committed: bool)
     storage = open_storage(tmp_path)
     images = [SourceImage(f"/photos/{hashlib.sha256(bytes([n % 256])).hexdigest()}{n}", "1") for n in range(5000)]
     write_plan(storage, Plan("r", table(*images)))
-    content = Content(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
+    content = EmbeddedContent(ImageFacts(30, 20, "PNG", 99, None), np.ones(8, np.float32))
     rows = [ShardRow(image.uri, "1", f"{number:064x}", content) for number, image in enumerate(images)]
     commit_shard(storage, "f", rows, [], ShardStats("s", len(rows), len(rows), 0, 0))
     path = tmp_path / "plans" / "r.parquet"

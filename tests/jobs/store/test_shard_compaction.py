@@ -13,7 +13,7 @@ from findimg.storage.base import Storage, open_storage
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import MANY, compact_shards, is_crowded
-from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shard_rows import EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_shards, read_vectors, shard_folder
 from findimg_jobs.tables.disk_tables import DiskTable, fetch_query
 from findimg_jobs.tables.image_table import ImageTable
@@ -34,7 +34,7 @@ def uri_of(number: int, copy: bool) -> str:
 def make_row(number: int, version: str = "1", copy: bool = False) -> ShardRow:
     """Return a made-up image. Each number has different vectors."""
     rng = np.random.default_rng(number)
-    content = Content(
+    content = EmbeddedContent(
         facts=ImageFacts(number + 1, 20, "JPEG", 1234, None),
         visual=rng.standard_normal(DIM).astype(np.float16).astype(np.float32),
         classes=rng.permutation(20).astype(np.uint16),

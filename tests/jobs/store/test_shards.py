@@ -7,12 +7,12 @@ from findimg.images import ImageFacts
 from findimg.storage.base import open_storage
 from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.planned_shards import PlannedShards
-from findimg_jobs.store.shard_rows import Content, ShardRow
+from findimg_jobs.store.shard_rows import EmbeddedContent, ShardRow
 from findimg_jobs.store.shards import ShardStats, commit_shard, make_shard, read_rows, read_vectors
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import Failure, SourceImage
 
-CONTENT = Content(
+CONTENT = EmbeddedContent(
     facts=ImageFacts(30, 20, "JPEG", 1234, datetime(2024, 6, 1, 12, 30)),
     visual=np.arange(8, dtype=np.float32) / 7,
     classes=np.arange(20, dtype=np.uint16),

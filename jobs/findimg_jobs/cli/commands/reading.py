@@ -7,8 +7,8 @@ from findimg.command_settings import takes_settings
 from findimg.settings import Settings
 from findimg.terminal import print_lines
 from findimg_jobs.cli.output import JsonOption, continued_by_a_rerun
-from findimg_jobs.maintenance.missing_facts import read_missing_facts
-from findimg_jobs.reading.live_text import read_live_text
+from findimg_jobs.maintenance.read_missing_facts import read_missing_facts
+from findimg_jobs.text_reading.live_text import read_live_text
 
 
 @takes_settings("library", "read_text", "text_scripts", "engine", "ray_address", "cache")

@@ -8,7 +8,7 @@ from findimg.command_settings import takes_settings
 from findimg.library.library import Library
 from findimg.settings import Settings
 from findimg.terminal import counted
-from findimg_jobs.build.merge_policies import choose_compaction, choose_purge
+from findimg_jobs.build.merge_policies import choose_compact_merges, choose_purge_merges
 from findimg_jobs.build.rebuild import rebuild as rebuild_version
 
 
@@ -29,7 +29,7 @@ def compact(
 ) -> None:
     """Merge small segments of the live version, and rewrite those with more than a fifth of deleted images."""
     before = Library(settings.library, settings.cache).find_live_version()
-    manifest = rebuild_version(settings, merge_policy=choose_purge if purge else choose_compaction)
+    manifest = rebuild_version(settings, merge_policy=choose_purge_merges if purge else choose_compact_merges)
     if manifest.version == before:
         print(f"There is nothing to compact. Version {manifest.version} stays live.")
     else:

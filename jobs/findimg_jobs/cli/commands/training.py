@@ -15,7 +15,7 @@ from findimg.terminal import print_lines
 from findimg_jobs.cli.output import JsonOption, print_table
 from findimg_jobs.evaluation.evaluate import evaluate as run_evaluation
 from findimg_jobs.evaluation.html_report import write_html_report
-from findimg_jobs.evaluation.tables import tables
+from findimg_jobs.evaluation.report_tables import report_tables
 from findimg_jobs.training.quantize import quantize as run_quantize
 from findimg_jobs.training.train import train as run_training
 
@@ -69,7 +69,7 @@ def evaluate(
         print(json.dumps(evaluation.as_dict()))
         return
     print_lines(evaluation.lines())
-    for table in tables(evaluation):
+    for table in report_tables(evaluation):
         print_table(table)
     if report:
         print_lines([f"Report: {report}"])

@@ -1,4 +1,7 @@
-"""The stage "compact" of a run: copy small shards of the embedding store together, so that they stay few."""
+"""The stage "compact" of a run: copy small shards of the embedding store together, so that they stay few.
+
+The command `findimg-jobs compact` is another thing: it merges segments of a version, see `build/merge_policies.py`.
+"""
 
 from findimg.settings import Settings
 from findimg_jobs.build.write_session import WriteSession
@@ -7,7 +10,7 @@ from findimg_jobs.store.committed_images import CommittedImages, read_committed
 from findimg_jobs.store.shard_compaction import compact_shards, is_crowded
 
 
-def compact_if_crowded(
+def compact_shards_if_crowded(
     session: WriteSession, settings: Settings, encoder: ChosenEncoder, committed: CommittedImages
 ) -> CommittedImages:
     """Copy small shards together if there are many, and return what is committed for the encoder afterwards.

@@ -31,7 +31,7 @@ _SAMPLED_SHARDS = 256  # maximum number of shards that they are read from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SegmentContents:
+class SegmentArrays:
     """A segment's vectors, as memory-mapped arrays."""
 
     visual: NDArray[np.float16]  # float16[images, dim]
@@ -42,9 +42,9 @@ class SegmentContents:
     perceptual: NDArray[np.uint8]  # uint8[images, LENGTH], see `hash_rows`
 
 
-def assemble_contents(
+def assemble_arrays(
     storage: Storage, fingerprint: str, images: VersionImages, roots: Sequence[str], folder: Path
-) -> SegmentContents:
+) -> SegmentArrays:
     """Write catalog.sqlite, text.sqlite and visual.f16, and the class probabilities into draft files beside them.
 
     Args:
@@ -75,7 +75,7 @@ def assemble_contents(
         texts.add_written(storage, images)
         texts.write(folder / TEXT_FILE, images, roots)
     catalog.write(folder / CATALOG_FILE, images)
-    return SegmentContents(
+    return SegmentArrays(
         arrays["visual"],
         arrays.get("classes"),
         arrays.get("probabilities"),

@@ -1,4 +1,7 @@
-"""Decide how a version is built: the encoder, the word vectors, the head and the sizes of the indexes."""
+"""Decide how a version is built: the encoder, the word vectors, the head and the sizes of the indexes.
+
+`hash_recipe` says what of this, and which formats, make a segment unusable for the next version.
+"""
 
 import hashlib
 import json
@@ -21,7 +24,7 @@ from findimg.models.store import ModelStore
 from findimg.settings import Settings
 from findimg.storage.base import open_storage
 from findimg.text.vectors import EMBEDDED, WordVectors, open_words
-from findimg_jobs.encoders.near_duplicate_cosine import read_near_duplicate_cosine
+from findimg_jobs.build_config.near_duplicate_cosine import read_near_duplicate_cosine
 from findimg_jobs.reporting.progress_bar import download_bar
 
 DEFAULT_BACKBONE = "efficientnet-lite0"

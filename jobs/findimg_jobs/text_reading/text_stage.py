@@ -12,14 +12,14 @@ from findimg.ocr.scripts import script_models
 from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.write_session import WriteSession
-from findimg_jobs.reading.text_worker import ImageToRead, Mode, TextTask
 from findimg_jobs.reporting.progress_bar import download_bar, show_progress
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed_images import CommittedImages
 from findimg_jobs.store.shards import Shard
 from findimg_jobs.tables.disk_tables import DiskTable, write_query
 from findimg_jobs.tables.image_table import ImageTable
-from findimg_jobs.text_store.text_compaction import compact_texts
+from findimg_jobs.text_reading.text_worker import ImageToRead, Mode, TextTask
+from findimg_jobs.text_store.text_compaction import compact_text_shards
 from findimg_jobs.text_store.text_shards import read_committed_texts
 
 _log = logging.getLogger(__name__)
@@ -36,15 +36,15 @@ class TextReading:
     models: Path  # folder of the model store
 
 
-def prepare_reading(settings: Settings) -> TextReading | None:
+def prepare_text_reading(settings: Settings) -> TextReading | None:
     """Return how `index` reads text, None if it reads none. Call it first, so that a missing model is noticed early.
 
-    Errors as of `prepare_likely_reading`.
+    Errors as of `prepare_likely_text_reading`.
     """
-    return prepare_likely_reading(settings) if settings.read_text != "off" else None
+    return prepare_likely_text_reading(settings) if settings.read_text != "off" else None
 
 
-def prepare_likely_reading(settings: Settings) -> TextReading:
+def prepare_likely_text_reading(settings: Settings) -> TextReading:
     """Return how text is read. Without a mode in the settings, a first look decides what is read.
 
     Raises:
@@ -85,7 +85,7 @@ def read_text(
         if not to_read:
             return TextReport()
         _log.info("Reading the text of %d images. Loading the models.", to_read)
-        looked_at = read = failed = 0
+        looked_at = read = failed = 0  # images; `embedded` of a text shard counts those that were read
         work: dict[str, float] = {}
         for stats in show_progress(session.engine.run(shards, task), to_read, "Reading text"):
             looked_at, read, failed = looked_at + stats.images, read + stats.embedded, failed + stats.failed
@@ -93,7 +93,7 @@ def read_text(
                 work[step] = round(work.get(step, 0.0) + spent, 2)
             session.lock.check()
         if session.lock.is_exclusive:
-            compact_texts(storage)
+            compact_text_shards(storage)
     return TextReport(looked_at, read, failed, session.clock.stages["text"], work)
 
 

@@ -10,7 +10,7 @@ from findimg.search.searcher import Searcher
 from findimg.settings import Settings
 from findimg.text.vectors import EMBEDDED, open_words
 from findimg_jobs.indexing.run import index
-from findimg_jobs.maintenance.missing_facts import read_missing_facts
+from findimg_jobs.maintenance.read_missing_facts import read_missing_facts
 from findimg_jobs.store.shards import ShardStats, commit_table, read_shards, read_table
 
 

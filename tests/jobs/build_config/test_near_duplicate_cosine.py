@@ -8,7 +8,11 @@ from PIL import Image
 
 import findimg_jobs.indexing.run
 from findimg.library.library import Library
-from findimg_jobs.encoders.near_duplicate_cosine import LEAST_IMAGES, near_duplicate_limit, read_near_duplicate_cosine
+from findimg_jobs.build_config.near_duplicate_cosine import (
+    LEAST_IMAGES,
+    near_duplicate_limit,
+    read_near_duplicate_cosine,
+)
 from findimg_jobs.indexing.run import index
 from findimg_jobs.maintenance.duplicates import find_duplicates
 from tests.sentences import draw_things, settings

@@ -1,6 +1,6 @@
 """Remember which objects without an extension in their names are images, judged by their first bytes.
 
-The library keeps the content checks of its last run in `nameless/<run>.parquet`. An object is named by a hash of its
+The library keeps the checks of its last run in `nameless/<run>.parquet`. An object is named by a hash of its
 address and its etag, because a file name can contain a person's name.
 """
 
@@ -13,7 +13,7 @@ from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.storage.base import Storage
 from findimg_jobs.tables.disk_tables import DiskTable, fetch_number
 
-CONTENT_CHECKS = pa.schema([("name", pa.string()), ("is_image", pa.bool_())])
+EXTENSIONLESS_CHECKS = pa.schema([("name", pa.string()), ("is_image", pa.bool_())])
 _FOLDER = "nameless"
 
 
@@ -22,8 +22,8 @@ def with_hashed_names(table: str) -> str:
     return f"SELECT *, left(sha256(uri || chr(10) || version), 32) AS name FROM {table}"
 
 
-def read_content_checks(storage: Storage) -> DiskTable | None:
-    """Return the content checks that the library remembers, with the columns of CONTENT_CHECKS. None without them.
+def read_extensionless_checks(storage: Storage) -> DiskTable | None:
+    """Return the checks that the library remembers, with the columns of EXTENSIONLESS_CHECKS. None without.
 
     Damaged ones are left out, so that the objects are looked into again.
 
@@ -42,13 +42,13 @@ def read_content_checks(storage: Storage) -> DiskTable | None:
     return file
 
 
-def write_content_checks(storage: Storage, run: str, checks: DiskTable) -> None:
-    """Remember content checks instead of those from before.
+def write_extensionless_checks(storage: Storage, run: str, checks: DiskTable) -> None:
+    """Remember checks instead of those from before.
 
     Args:
         storage: the library.
         run: the run that found them.
-        checks: with the columns of CONTENT_CHECKS.
+        checks: with the columns of EXTENSIONLESS_CHECKS.
 
     Raises:
         StorageError: the library cannot be written.

@@ -1,4 +1,4 @@
-"""Read items in threads, a few items ahead of the caller."""
+"""Call a function in threads, a few items ahead of the caller. The stores and the listing read with it."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ Out = TypeVar("Out")
 _READERS = 16  # items that are read at the same time
 
 
-def read_ahead(read: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+def read_in_threads(read: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
     """Call a function with every item, in threads a few items ahead of the caller, and yield the results in order."""
     waiting: deque[Future[Out]] = deque()
     with ThreadPoolExecutor(_READERS) as readers:

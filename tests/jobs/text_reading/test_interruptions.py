@@ -23,9 +23,9 @@ from findimg_jobs.engines import ray_shard_queue
 from findimg_jobs.engines.ray_cluster import run_on_ray
 from findimg_jobs.indexing.run import index
 from findimg_jobs.listing.sources import list_sources
-from findimg_jobs.reading import text_stage
-from findimg_jobs.reading.text_worker import ImageToRead, TextTask, TextWorker
 from findimg_jobs.store.shards import Shard, ShardStats
+from findimg_jobs.text_reading import text_stage
+from findimg_jobs.text_reading.text_worker import ImageToRead, TextTask, TextWorker
 from findimg_jobs.text_store.text_shards import FOLDER, read_committed_texts, read_shard_keys
 from tests.shared.ocr.drawn_text import draw_lines
 from tests.text_keys import text_failures, text_keys

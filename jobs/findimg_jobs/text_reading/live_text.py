@@ -6,10 +6,10 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
-from findimg_jobs.reading.text_stage import prepare_likely_reading, read_text
 from findimg_jobs.reporting.run_report import TextReport
 from findimg_jobs.store.committed_images import read_committed
 from findimg_jobs.store.plan import read_planned_images
+from findimg_jobs.text_reading.text_stage import prepare_likely_text_reading, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def read_live_text(settings: Settings) -> LiveTextReport:
         ModelError: the extra `ocr` is not installed.
         FindimgError: nothing was published. What was read so far is kept.
     """
-    reading = prepare_likely_reading(settings)
+    reading = prepare_likely_text_reading(settings)
     with write_to_live(settings) as (session, live):
         storage = session.library.storage
         images, committed = read_planned_images(storage, live.run), read_committed(storage, live.fingerprint)

@@ -1,4 +1,4 @@
-"""Join the features of the encoders of a version to one manifest."""
+"""Join the parts of a version, one for each encoder, to one manifest."""
 
 import hashlib
 import json
@@ -20,14 +20,16 @@ def join_parts(parts: Sequence[Manifest], words_by_second: bool = False) -> Mani
     inputs = hashlib.sha256(json.dumps([[part.inputs for part in parts], words_by_second]).encode()).hexdigest()
     if len(parts) == 1:
         inputs = parts[0].inputs
-    facts = {
+    of_version = {
         "version": f"{created:%Y%m%dT%H%M%S%fZ}-{inputs[:8]}",
         "created": created.isoformat(timespec="seconds"),
         "run": newest.run,
         "failed": newest.failed,
         "sources": newest.sources,
     }
-    first, *others = [part.model_copy(update={**facts, "second": None, "words_by_second": False}) for part in parts]
+    first, *others = [
+        part.model_copy(update={**of_version, "second": None, "words_by_second": False}) for part in parts
+    ]
     if not others:
         return first
     return first.model_copy(update={"inputs": inputs, "second": others[0], "words_by_second": words_by_second})

@@ -37,7 +37,7 @@ TAUGHT_COLUMNS = {"precision@10": "precision@10", "spread": "Spread", "labels": 
 RECALL_COLUMNS = {"recall@10": "recall@10", "stated": "As published", "queries": "Queries"}
 
 
-def tables(evaluation: Evaluation) -> Iterator[Table]:
+def report_tables(evaluation: Evaluation) -> Iterator[Table]:
     """Yield the figures as tables for a terminal."""
     yield _table("", RANKING_COLUMNS, [(name, ranking.as_dict()) for name, ranking in evaluation.rankings()])
     if tags := evaluation.as_dict()["tags"]:

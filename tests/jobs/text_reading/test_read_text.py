@@ -17,9 +17,9 @@ from findimg.ocr import engine
 from findimg.ocr.reader import TextReader
 from findimg.settings import Settings
 from findimg_jobs.maintenance.prune import DAY, prune
-from findimg_jobs.reading import text_worker
-from findimg_jobs.reading.live_text import LiveTextReport, read_live_text
 from findimg_jobs.reporting.run_report import RunReport
+from findimg_jobs.text_reading import text_worker
+from findimg_jobs.text_reading.live_text import LiveTextReport, read_live_text
 from findimg_jobs.text_store.text_shards import read_committed_texts
 from tests.jobs.maintenance.test_prune import age, pretend
 from tests.shared.ocr.drawn_text import draw_lines

@@ -1,4 +1,4 @@
-"""The keys of a segment: what decides whether a later version can keep its rows."""
+"""What each row of a segment depends on, `keys.parquet`. It decides whether a later version can keep the row."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath

@@ -14,7 +14,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage, read_uri
 from findimg_jobs.build.rebuild import VersionChange, publish_images
 from findimg_jobs.build.write_session import write_to_live
-from findimg_jobs.segments.segment_keys import segments_with
+from findimg_jobs.segments.row_dependencies import segments_with
 from findimg_jobs.store.plan import read_planned_images
 from findimg_jobs.store.shard_rows import holds_vectors, with_facts
 from findimg_jobs.store.shards import (

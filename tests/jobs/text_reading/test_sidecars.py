@@ -6,10 +6,10 @@ import pytest
 
 from findimg.storage.folder import FolderStorage
 from findimg_jobs.listing.sources import list_sources, map_in_threads
-from findimg_jobs.reading.sidecars import read_captions_beside, with_sidecars
 from findimg_jobs.store.plan import Plan, read_planned_images, write_plan
 from findimg_jobs.tables.image_table import ImageTable
 from findimg_jobs.tables.source_records import SourceImage
+from findimg_jobs.text_reading.sidecars import read_captions_beside, with_sidecars
 
 FILES = "jpg", "xmp"
 
@@ -62,7 +62,7 @@ def test_only_changed_sidecars_are_read_again(photos: Path, monkeypatch: pytest.
         read.append(Path(uri).name)
         return Path(uri).read_bytes()
 
-    monkeypatch.setattr("findimg_jobs.reading.sidecars.read_uri", read_uri)
+    monkeypatch.setattr("findimg_jobs.text_reading.sidecars.read_uri", read_uri)
     assert captions(listed(photos, before)) == {"a.jpg": "Regatta", "b.jpg": "Golden jubilee"}
     assert read == ["b.XMP"]
 
@@ -85,7 +85,7 @@ def test_unreadable_sidecar_keeps_its_captions_and_is_read_by_the_next_run(
 def test_sidecars_of_a_large_listing_are_not_all_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     count = 30_000
     images, sidecars = (ImageTable.of(SourceImage(f"/p/{n:08}.{kind}", "1") for n in range(count)) for kind in FILES)
-    monkeypatch.setattr("findimg_jobs.reading.sidecars.read_uri", lambda *_: packet("Regatta").encode())
+    monkeypatch.setattr("findimg_jobs.text_reading.sidecars.read_uri", lambda *_: packet("Regatta").encode())
     tracemalloc.start()
     try:
         read = read_captions_beside(with_sidecars(images, sidecars), ImageTable.of(()))

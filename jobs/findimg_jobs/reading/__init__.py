@@ -1,1 +1,0 @@
-"""Read the text in images, and the captions beside them."""
