@@ -48,8 +48,8 @@ class FinishingApp(AsyncApp):
             await _finish(req)
         return response
 
-    async def repeat(self, body: dict[str, Any], request: UnansweredRequest) -> None:
-        """Process a request that another bot accepted."""
+    async def dispatch_again(self, body: dict[str, Any], request: UnansweredRequest) -> None:
+        """Process a request that another bot accepted but did not answer. Slack does not send it again."""
         # The mode has no signature, which was checked before.
         await self.async_dispatch(
             AsyncBoltRequest(mode="socket_mode", body=body, context={UNANSWERED_REQUEST: request})

@@ -97,7 +97,7 @@ def ask(
         if question.command == "/words":
             results: Results = related_words(served_library.words(), question.text, k)
         else:
-            with served_library.lease_everything() as searcher:
+            with served_library.lend_everything() as searcher:
                 if picture and question.command in ("/similar", "/tag"):
                     features = features or served_library.embed(picture)
                     question = replace(question, features=features)

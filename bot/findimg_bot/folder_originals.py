@@ -35,7 +35,7 @@ class FolderOriginals:
         return data
 
     def _uri(self, path: str) -> str | None:
-        with self._served_library.lease_everything() as searcher:
+        with self._served_library.lend_everything() as searcher:
             sources = [source for source in searcher.manifest.sources if is_folder(source)]
             uris = [f"{source.rstrip('/')}/{path}" for source in sources]
             return next((uri for uri in uris if searcher.catalog.item(uri) is not None), None)

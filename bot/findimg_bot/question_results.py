@@ -25,6 +25,7 @@ class ImageResults:
     took_ms: float
     more: bool = False  # whether there are further hits
     total: int | None = None  # number of hits on all pages, where it is known. Copies are one hit.
+    by_similarity: bool = False  # whether the scores are similarities of images, not relevance to words
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,17 @@ def find_results(searcher: Searcher, question: Question, k: int, skip: int = 0) 
         return TagResults(searcher.tags(features, k), version, _milliseconds_since(start), features.text)
     else:
         found = searcher.similar(features, query, k + 1, excluded=item, skip=skip)
-    more = len(found.hits) > k
-    took = _milliseconds_since(start)
-    return ImageResults(query.text, found.hits[:k], found.note, version, took, more, found.total)
+    return ImageResults(
+        query.text,
+        found.hits[:k],
+        found.note,
+        version,
+        _milliseconds_since(start),
+        more=len(found.hits) > k,
+        total=found.total,
+        # With words beside the image, a score is the relevance of both.
+        by_similarity=features is not None and not query.terms,
+    )
 
 
 def related_words(words: WordVectors, text: str, k: int) -> WordResults:

@@ -47,8 +47,8 @@ class _OpenVersion:
     searcher: Searcher
     texts: TextVectors  # of the version's encoder
     channels: dict[str, NDArray[np.int64]]  # items of each Slack channel
-    places: dict[PicturePlace, NDArray[np.int64]] = field(default_factory=dict)  # items of hidden pictures
-    # The version without some images, by their channels and places; the one that was used last comes last.
+    hidden_pictures: dict[PicturePlace, NDArray[np.int64]] = field(default_factory=dict)  # items of each
+    # By which images are left out: those of channels, and single pictures. The view that was used last comes last.
     views: dict[tuple[Channels, HiddenPictures], "_View"] = field(default_factory=dict)
     queries: int = 0  # running on it
     replaced: bool = False  # then the last query closes it
@@ -112,23 +112,23 @@ class ServedLibrary:
 
     def refresh_taught(self) -> None:
         """Answer with what the team has taught by now. While the library cannot be read, the last state stays."""
-        with self.lease_everything() as searcher:
+        with self.lend_everything() as searcher:
             self.taught.keep_current(searcher, interval=0)
 
     def channels(self) -> Channels:
         """Return the ids of the Slack channels of which the live version has images. Not everybody may see these."""
-        with self._lease_version() as opened:
+        with self._lend_version() as opened:
             return frozenset(opened.channels)
 
     def slack_channels(self) -> set[PicturePlace]:
         """Return the Slack channels of which the live version has images."""
-        with self._lease_version() as opened:
+        with self._lend_version() as opened:
             uris = (opened.searcher.catalog.row(int(items[0])).uri for items in opened.channels.values())
             return {PicturePlace(*uri.removeprefix(SLACK_PREFIX).split("/")[:2]) for uri in uris}
 
     def slack_pictures(self, team: str) -> set[PicturePlace]:
         """Return the images of a Slack workspace that the live version has."""
-        with self._lease_version() as opened:
+        with self._lend_version() as opened:
             start = f"{SLACK_PREFIX}{team}/"
             paths = (uri.removeprefix(start).split("/") for _, uri in opened.searcher.catalog.starting_with(start))
             return {PicturePlace(team, path[0], path[1]) for path in paths if len(path) > 2}
@@ -140,7 +140,7 @@ class ServedLibrary:
         return opened.searcher.manifest.version if opened else None
 
     @contextmanager
-    def lease(self, visible: Channels = NO_CHANNELS) -> Iterator[Searcher]:
+    def lend(self, visible: Channels = NO_CHANNELS) -> Iterator[Searcher]:
         """Lend the live version to one query. It stays open until the query ends.
 
         Args:
@@ -151,15 +151,15 @@ class ServedLibrary:
             QueryError: there is no image that the query may see.
             FindimgError: no version is published, or it cannot be opened.
         """
-        with self._lease_version() as opened:
+        with self._lend_version() as opened:
             hidden = frozenset(opened.channels) - visible
-            places = self._hidden_places(opened) if opened.channels else NOTHING_HIDDEN
-            if not hidden and not places:
+            pictures = self._hidden_pictures(opened) if opened.channels else NOTHING_HIDDEN
+            if not hidden and not pictures:
                 yield opened.searcher
                 return
-            key = hidden, places
+            key = hidden, pictures
             with self._opening_view:
-                view = opened.views.pop(key, None) or self._open_view(opened, hidden, places)
+                view = opened.views.pop(key, None) or self._open_view(opened, hidden, pictures)
                 opened.views[key] = view
                 view.queries += 1
                 idle = [name for name, each in opened.views.items() if not each.queries]
@@ -175,29 +175,31 @@ class ServedLibrary:
                     view.queries -= 1
 
     @contextmanager
-    def lease_everything(self) -> Iterator[Searcher]:
-        """Lend the whole live version, for work of the operator and of the bot itself. Errors as of `lease`."""
-        with self._lease_version() as opened:
+    def lend_everything(self) -> Iterator[Searcher]:
+        """Lend the whole live version, for work of the operator and of the bot itself. Errors as of `lend`."""
+        with self._lend_version() as opened:
             yield opened.searcher
 
-    def _hidden_places(self, opened: _OpenVersion) -> HiddenPictures:
+    def _hidden_pictures(self, opened: _OpenVersion) -> HiddenPictures:
         """Return the hidden pictures that the version has."""
         hidden = self._hidden()
-        for place in hidden - opened.places.keys():
+        for place in hidden - opened.hidden_pictures.keys():
             addresses = place.addresses(opened.channels)
             found = (item for each in addresses for item, _ in opened.searcher.catalog.starting_with(f"{each}/"))
-            opened.places[place] = np.fromiter(found, np.int64)
-        return frozenset(place for place in hidden if len(opened.places[place]))
+            opened.hidden_pictures[place] = np.fromiter(found, np.int64)
+        return frozenset(place for place in hidden if len(opened.hidden_pictures[place]))
 
-    def _open_view(self, opened: _OpenVersion, hidden: Channels, places: HiddenPictures) -> _View:
-        items = hidden_items([*(opened.channels[name] for name in hidden), *(opened.places[place] for place in places)])
+    def _open_view(self, opened: _OpenVersion, hidden: Channels, pictures: HiddenPictures) -> _View:
+        items = hidden_items(
+            [*(opened.channels[name] for name in hidden), *(opened.hidden_pictures[place] for place in pictures)]
+        )
         searcher = opened.searcher
         if len(items) == searcher.manifest.images:
             return _View(None)
         return _View(Searcher(searcher.version, searcher.words, text_vectors=opened.texts, hidden=items))
 
     @contextmanager
-    def _lease_version(self) -> Iterator[_OpenVersion]:
+    def _lend_version(self) -> Iterator[_OpenVersion]:
         if self._opened is None:
             self.refresh(warm=False)
         with self._lock:
@@ -262,14 +264,14 @@ class ServedLibrary:
             FindimgError: the encoder's weights are missing, or differ from those of the library.
         """
         image = decode(data)
-        with self.lease_everything() as searcher:
+        with self.lend_everything() as searcher:
             features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
         return replace(features, text=self._text_reader.read(data)) if self._text_reader else features
 
     def outside_example(self, data: bytes) -> tuple[Example, bytes]:
         """Return an image from outside as an example for a name, and its thumbnail as a JPEG. Errors as of `embed`."""
         image = decode(data)
-        with self.lease_everything() as searcher:
+        with self.lend_everything() as searcher:
             features = embed_image(image, searcher.manifest, self._open_encoders(searcher.version))
             return outside_example(searcher, image.sha256, features), thumbnail(image)
 
@@ -279,7 +281,7 @@ class ServedLibrary:
         Raises:
             FindimgError: the encoder's weights are missing.
         """
-        with self.lease_everything() as searcher:
+        with self.lend_everything() as searcher:
             encoders = self._open_encoders(searcher.version)
             if searcher.knows_words:
                 searcher.find(parse("dog"), 1)
@@ -293,7 +295,7 @@ class ServedLibrary:
             FindimgError: the vectors are not on this machine.
         """
         if name is None and not self._settings.words and self._settings.library:
-            with self.lease_everything() as searcher:
+            with self.lend_everything() as searcher:
                 return searcher.words
         name = name or self._settings.words or EMBEDDED
         if name not in self._words:

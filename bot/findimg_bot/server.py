@@ -90,7 +90,7 @@ async def running(settings: Settings, http: str | None = None, monitor: str | No
             login = asyncio.create_task(_log_in(settings, workspaces))
             try:
                 async with _listening(app, bot, http, monitor):
-                    services.start(workspaces.client, app.repeat)
+                    services.start(workspaces.client, app.dispatch_again)
                     if connection:
                         connection.start()
                     yield bot

@@ -135,7 +135,7 @@ def _look_at(served_library: ServedLibrary) -> tuple[Message, bool]:
     """Return the welcome message, with words for what some of the library's images show, and whether all sources are
     folders.
     """
-    with served_library.lease_everything() as searcher:
+    with served_library.lend_everything() as searcher:
         welcome = welcome_message(searcher.manifest.images, example_words(searcher, _SUGGESTED))
         return welcome, all(is_folder(source) for source in searcher.manifest.sources)
 

@@ -24,7 +24,7 @@ def asked(
     served: ServedLibrary, text: str, k: int, seen: ImageFeatures | None = None, skip: int = 0
 ) -> ImageResults | TagResults:
     question = read_terminal_command(text)
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         return find_results(searcher, Question(question.command, question.text, features=seen), k, skip)
 
 
@@ -62,7 +62,7 @@ def test_like_excludes_the_image_itself(served: ServedLibrary, samples: Path, co
 
 
 def test_question_about_an_indexed_image(served: ServedLibrary, samples: Path) -> None:
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         found = find_results(searcher, Question("/similar", "type:png", like=f"{samples}/motorcycle-left.png"), 3)
     assert names(found)[0] == "motorcycle-right.png"
     assert {Path(name).suffix for name in names(found)} == {".png"}

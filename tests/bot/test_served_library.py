@@ -97,13 +97,13 @@ def test_queries_succeed_while_versions_change(ours: Library, served: ServedLibr
     for version in versions:
         publish(ours, version)
         served.refresh(warm=False)
-        with served.lease() as searcher:
+        with served.lend() as searcher:
             expected |= {(version, text): asked(searcher, text)[1] for text in QUESTIONS}
     assert not {*expected[versions[0], QUESTIONS[0]]} & {*expected[versions[1], QUESTIONS[0]]}
 
     def ask(number: int) -> str:
         text = QUESTIONS[number % len(QUESTIONS)]
-        with served.lease() as searcher:
+        with served.lend() as searcher:
             version, uris = asked(searcher, text)
             for uri in uris:
                 searcher.look_up(uri)  # in the other version there is none of them
@@ -126,10 +126,10 @@ def test_queries_succeed_while_versions_change(ours: Library, served: ServedLibr
 
 def test_running_query_keeps_its_version(ours: Library, served: ServedLibrary) -> None:
     old, new = ours.versions()
-    with served.lease() as before:
+    with served.lend() as before:
         publish(ours, new)
         assert served.refresh()
-        with served.lease() as after:
+        with served.lend() as after:
             assert (asked(before)[0], asked(after)[0], served.version) == (old, new, new)
             assert open_versions(ours) == [old, new]
         assert asked(before)[0] == old
@@ -138,8 +138,8 @@ def test_running_query_keeps_its_version(ours: Library, served: ServedLibrary) -
 
 def test_old_version_is_closed_after_its_last_query(ours: Library, served: ServedLibrary) -> None:
     old, new = ours.versions()
-    with served.lease() as searcher:
-        with served.lease():
+    with served.lend() as searcher:
+        with served.lend():
             publish(ours, new)
             served.refresh(warm=False)
         assert open_versions(ours) == [old, new]
@@ -149,7 +149,7 @@ def test_old_version_is_closed_after_its_last_query(ours: Library, served: Serve
 
 def test_failed_query_releases_its_version(ours: Library, served: ServedLibrary) -> None:
     def fail() -> None:
-        with served.lease():
+        with served.lend():
             publish(ours, ours.versions()[1])
             served.refresh(warm=False)
             raise ZeroDivisionError
@@ -177,11 +177,11 @@ def test_rollback_is_followed(ours: Library, served: ServedLibrary) -> None:
         publish(ours, version)
         served.refresh(warm=False)
         assert served.version == version
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         assert asked(searcher)[1][0].endswith("/cat.png")
 
 
-@pytest.mark.parametrize("ask", [lambda served: served.refresh(warm=False), lambda served: served.lease().__enter__()])
+@pytest.mark.parametrize("ask", [lambda served: served.refresh(warm=False), lambda served: served.lend().__enter__()])
 def test_concurrent_threads_open_a_version_once(
     ours: Library, served: ServedLibrary, ask: Callable[[ServedLibrary], object]
 ) -> None:
@@ -239,7 +239,7 @@ def test_unreadable_version_leaves_the_old_one_live(
     for _ in range(2):
         with pytest.raises(FindimgError):
             served.refresh(warm=False)
-        with served.lease() as searcher:
+        with served.lend() as searcher:
             assert asked(searcher)[0] == old
         assert open_versions(ours) == [old]
     for name in PARTS:
@@ -255,11 +255,11 @@ def test_missing_version_is_reported_until_one_is_published(ours: Library, serve
     assert served.version is None
     with (
         pytest.raises(LibraryError, match=r"Nothing is published in .*\. Run findimg-jobs index first"),
-        served.lease(),
+        served.lend(),
     ):
         pass
     publish(ours, ours.versions()[0])
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         assert asked(searcher)[0] == ours.versions()[0]
 
 
@@ -267,13 +267,13 @@ def test_open_version_survives_a_lost_current_file(ours: Library, served: Served
     served.refresh(warm=False)
     ours.storage.delete("CURRENT")
     assert not served.refresh()
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         assert asked(searcher)[0] == ours.versions()[0]
 
 
 def test_missing_library_setting_is_reported(cache: Path) -> None:
     served = ServedLibrary(Settings(library="", cache=cache))
-    with pytest.raises(LibraryError, match="No library is named"), served.lease():
+    with pytest.raises(LibraryError, match="No library is named"), served.lend():
         pass
 
 
@@ -294,15 +294,15 @@ def test_s3_version_is_cached_until_its_last_query(ours: Library, cache: Path, s
         return {path.name for path in folder.iterdir()}
 
     publish(remote, one)
-    with served.lease() as first:
+    with served.lend() as first:
         (segment,) = segments_of(one)
         (folder,) = (path.parent for path in (cache / "libraries").glob(f"*/segments/{segment}"))
         assert go_on_to(two) == segments_of(one, two)
-        with served.lease() as second:
+        with served.lend() as second:
             go_on_to(three)
             # Whatever has left the cache by now: who began with a version ends with it.
             assert [asked(each)[0] for each in (first, second)] == [one, two]
     assert {path.name for path in folder.iterdir()} == segments_of(three)
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         assert asked(searcher)[0] == three
     served.close()

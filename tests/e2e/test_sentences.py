@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
 
 
 def kinds(served: ServedLibrary, text: str) -> list[str]:
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         found = find_results(searcher, read_terminal_command(f"/findimg {text}"), 8)
     assert isinstance(found, ImageResults)
     return [Path(hit.uri).stem.rpartition("-")[0] for hit in found.hits if hit.score > 0.3]
@@ -67,7 +67,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     served = ServedLibrary(Settings(library=str(place / "library"), cache=cache))
     served.refresh()
     assert kinds(served, "snow on the grass")[0] == "grass-snow"
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         tags = find_results(searcher, read_terminal_command(f"/tag like:{place / 'pictures' / 'grass-0.png'}"), 5)
         before = searcher
         assert {"snow", "sea"} & set(example_words(searcher, 4))
@@ -79,7 +79,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
     index(settings(place, cache).model_copy(update=weights), [str(place / "pictures")])
     assert served.refresh()
     assert "grass-coal" in kinds(served, "grass")
-    with served.lease() as searcher:
+    with served.lend() as searcher:
         assert searcher is not before
         assert searcher._sources.sentences
         assert before._sources.sentences
@@ -105,7 +105,7 @@ def test_maintenance_keeps_the_model(place: Path, cache: Path) -> None:
     library = Library(str(place / "library"), cache)
     prune(library, 1000, keep=0, grace=0)
     assert verify(library, library.manifest(library.live_version())).problems == []
-    with ServedLibrary(Settings(library=library.uri, cache=cache)).lease() as searcher:
+    with ServedLibrary(Settings(library=library.uri, cache=cache)).lend() as searcher:
         assert searcher.find(parse("sea"), 1).hits
 
 

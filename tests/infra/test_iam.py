@@ -155,7 +155,7 @@ def test_bot_policy_writes_only_names_and_choices_and_is_sufficient(buckets: Set
         opened.teach("our booth", like=[next(entry.uri for entry in open_storage(SOURCE).list())])
     served = ServedLibrary(settings)
     with recorded() as requests:
-        with served.lease() as searcher:
+        with served.lend() as searcher:
             find_results(searcher, read_terminal_command("/findimg animal"), 5)
             row = searcher.catalog.row(0)
             assert searcher.find(parse("our booth"), 1).hits

@@ -102,7 +102,7 @@ def test_wrong_use_is_one_sentence_and_teaches_nothing(untaught: tuple[Settings,
 
 def test_python_interface_teaches_and_bots_use_it(ours: Settings, pictures: Path) -> None:
     served = ServedLibrary(ours)
-    with findimg.open(ours.library, cache=ours.cache) as library, served.lease() as searcher:
+    with findimg.open(ours.library, cache=ours.cache) as library, served.lend() as searcher:
         assert library.teach("zqxlogo", like=[pictures / "4.png"]).like == 1
         assert Path(library.search("zqxlogo", k=1)[0].uri).name == "4.png"
         served.refresh_taught()

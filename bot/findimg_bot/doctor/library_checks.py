@@ -31,7 +31,7 @@ async def check_library(setup: Setup) -> str:
 
     def check() -> str:
         uri = setup.served_library.library.uri
-        with setup.served_library.lease_everything() as searcher:
+        with setup.served_library.lend_everything() as searcher:
             manifest = searcher.manifest
         age = datetime.now(UTC) - datetime.fromisoformat(manifest.created)
         if age > _STALE:
@@ -55,11 +55,11 @@ async def check_encoder(setup: Setup) -> str:
 
     def check() -> str:
         settings = setup.settings
-        with setup.served_library.lease_everything() as searcher:
+        with setup.served_library.lend_everything() as searcher:
             manifest = searcher.manifest
         found = []
-        for place, part in enumerate(used_parts(manifest)):
-            weights = "" if place else settings.weights  # they belong to the encoder that finds images by image
+        for number, part in enumerate(used_parts(manifest)):
+            weights = "" if number else settings.weights  # they belong to the encoder that finds images by image
             here = part.fingerprint
             if weights or not carries_encoder(part):
                 here = fingerprint(part.backbone, ModelStore(settings.cache / "models"), weights or None)

@@ -115,7 +115,7 @@ def _indexed_workspaces(served_library: ServedLibrary) -> list[str]:
     Raises:
         FindimgError: there are none, or the library cannot be opened.
     """
-    with served_library.lease_everything() as searcher:
+    with served_library.lend_everything() as searcher:
         sources = searcher.manifest.sources
     slack = [source.removeprefix("slack://") for source in sources if source.startswith("slack://")]
     if not slack:

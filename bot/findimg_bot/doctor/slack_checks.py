@@ -101,7 +101,7 @@ async def check_thumbnail(setup: Setup) -> str:
     """Check that Slack can show a thumbnail of the library."""
 
     def read() -> tuple[str, bytes]:
-        with setup.served_library.lease_everything() as searcher:
+        with setup.served_library.lend_everything() as searcher:
             key = thumbnail_key(searcher.catalog.row(0).sha256)
         try:
             return key, setup.served_library.library.storage.read(key)

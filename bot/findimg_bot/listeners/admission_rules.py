@@ -96,7 +96,7 @@ class AdmissionRules:
         channels = self._settings.allowed_channels
         if not channels:
             return True
-        # A search outside all channels would show its images to people of any channel.
+        # Otherwise a search outside of channels would answer people who are in none of the allowed channels.
         if _is_search_outside_channels(body):
             return False
         # The Home tab and a modal are in no channel, although the event of the Home tab names the direct message.

@@ -34,7 +34,8 @@ from findimg_bot.slack.replies import SEARCHING, Reply
 from findimg_bot.slack_objects import SlackObject
 from findimg_bot.state.store import StoredQuestion
 
-_CHOICES = "/teach"  # command of a stored question that holds the choices on other pages
+# Marks a stored question that nobody asked: its URIs hold the choices on other pages of the modal.
+_CHOICES_COMMAND = "/teach"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,9 @@ async def store_choices(context: AsyncBoltContext, request: TeachRequest, chosen
     if chosen == Choices():
         return replace(request, chosen="")
     services = services_of(context)
-    stored = StoredQuestion(team_of(context), str(context.user_id), Question(_CHOICES, ""), uris=chosen.stored())
+    stored = StoredQuestion(
+        team_of(context), str(context.user_id), Question(_CHOICES_COMMAND, ""), uris=chosen.stored()
+    )
     return replace(request, chosen=await asyncio.to_thread(services.store.save_question, stored))
 
 

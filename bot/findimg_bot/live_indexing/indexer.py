@@ -292,7 +292,7 @@ class LiveIndexer:
         return self._bots[team]
 
     def _sources(self) -> list[str]:
-        with self._served_library.lease_everything() as searcher:
+        with self._served_library.lend_everything() as searcher:
             return searcher.manifest.sources
 
     def _teams(self) -> list[str]:

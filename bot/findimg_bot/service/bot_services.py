@@ -19,7 +19,7 @@ from findimg_bot.service.metrics import Metrics
 from findimg_bot.service.original_links import OriginalLinks
 from findimg_bot.service.query_service import QueryService
 from findimg_bot.service.request_handling import PROGRESS_DELAY, handling_request
-from findimg_bot.service.request_recovery import Repeat, RequestRecovery
+from findimg_bot.service.request_recovery import DispatchAgain, RequestRecovery
 from findimg_bot.service.teaching import Teaching
 from findimg_bot.service.thumbnail_sender import ThumbnailSender
 from findimg_bot.service.upload_encoder import UploadEncoder
@@ -96,15 +96,15 @@ class BotServices:
         self._indexed_channels = settings.indexed_channels
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, client_of: ClientOfTeam, repeat: Repeat) -> None:
+    def start(self, client_of: ClientOfTeam, dispatch_again: DispatchAgain) -> None:
         """Open the live version and the encoder in the background, and watch for new versions.
 
         Args:
             client_of: returns a client with a team's token, None when the app is not installed there.
-            repeat: processes a request of a bot that ended as if Slack had sent it.
+            dispatch_again: processes a request of a bot that ended as if Slack had sent it.
         """
         self._spawn(self._watcher.run(client_of))
-        self._spawn(self.recovery.run(repeat, lambda: self.served_library.version is not None))
+        self._spawn(self.recovery.run(dispatch_again, lambda: self.served_library.version is not None))
         self._spawn(self._follow_taught())
         self._spawn(self.channel_switch.load())
         if self.indexer:

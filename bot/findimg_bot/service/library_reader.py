@@ -1,6 +1,6 @@
 """Reads what the person who asks may see of the live version: results pages, tags, texts and links.
 
-Each read leases findimg's `Searcher` from `served_library.py`. `question_results.py` asks it for the results.
+For each read, `served_library.py` lends findimg's `Searcher`. `question_results.py` asks it for the results.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from findimg_bot.question_results import (
     find_results,
     related_words,
 )
-from findimg_bot.questions import Question, parse_question
+from findimg_bot.questions import Question
 from findimg_bot.served_library import NoVisibleImageError, ServedLibrary
 from findimg_bot.service.bounded_executor import BoundedExecutor
 from findimg_bot.service.original_links import LINK_SECONDS, OriginalLinks, path_below
@@ -71,22 +71,20 @@ class LibraryReader:
             FindimgError: the question or the library is the reason why there is no answer.
         """
 
-        def find(searcher: Searcher) -> ResultsPage:
+        def read_page(searcher: Searcher) -> ResultsPage:
             results = find_results(searcher, question, count, skip)
             assert isinstance(results, ImageResults)
-            query = parse_question(question)
             return ResultsPage(
                 results,
                 [self._details(searcher, hit) for hit in results.hits],
                 searcher.manifest,
                 _title(question),
                 skip,
-                # With words beside the image, a score is the relevance of both.
-                by_similarity=not query.terms and (question.features is not None or query.like is not None),
+                by_similarity=results.by_similarity,
                 grid=question.layout == "grid",
             )
 
-        return await self._read(visible, find)
+        return await self._read(visible, read_page)
 
     async def find_hit(self, question: Question, skip: int, uri: str, visible: Channels) -> Hit | None:
         """Return one hit of a page, None if the page does not have it any more.
@@ -100,12 +98,12 @@ class LibraryReader:
             FindimgError: the question or the library is the reason why there is no answer.
         """
 
-        def find(searcher: Searcher) -> Hit | None:
+        def read_hit(searcher: Searcher) -> Hit | None:
             results = find_results(searcher, question, PAGE, skip)
             hits = results.hits if isinstance(results, ImageResults) else []
             return next((hit for hit in hits if hit.uri == uri), None)
 
-        return await self._read(visible, find)
+        return await self._read(visible, read_hit)
 
     async def hit_details(self, uri: str) -> HitDetails:
         """Return what an answer shows of an indexed image.
@@ -114,22 +112,22 @@ class LibraryReader:
             QueryError: the image is not indexed, or the person who asks may not see it.
         """
 
-        def find(searcher: Searcher) -> HitDetails:
+        def read_details(searcher: Searcher) -> HitDetails:
             item, _ = searcher.look_up(uri)
             return self._details(searcher, _hit(searcher, item))
 
-        return await self._read(await self.visible_channels(), find)
+        return await self._read(await self.visible_channels(), read_details)
 
     async def details_by_link(self, links: Sequence[str]) -> dict[str, HitDetails]:
         """Return what an answer shows of indexed images, by their links. Other links are passed over."""
 
-        def find(searcher: Searcher) -> dict[str, HitDetails]:
+        def read_details(searcher: Searcher) -> dict[str, HitDetails]:
             items = {link: self._linked_item(searcher, link) for link in dict.fromkeys(links)}
             return {
                 link: self._details(searcher, _hit(searcher, item)) for link, item in items.items() if item is not None
             }
 
-        return await self._read(NO_CHANNELS, find)
+        return await self._read(NO_CHANNELS, read_details)
 
     async def tags(self, question: Question, visible: Channels = NO_CHANNELS) -> TagResults:
         """Return the tags of an image.
@@ -138,12 +136,12 @@ class LibraryReader:
             FindimgError: the question or the library is the reason why there is no answer.
         """
 
-        def read(searcher: Searcher) -> TagResults:
+        def read_tags(searcher: Searcher) -> TagResults:
             results = find_results(searcher, replace(question, command="/tag"), TAGS)
             assert isinstance(results, TagResults)
             return results
 
-        return await self._read(visible, read)
+        return await self._read(visible, read_tags)
 
     async def image_text(self, uri: str, visible: Channels) -> str:
         """Return the text of an indexed image, empty if it has none.
@@ -152,10 +150,10 @@ class LibraryReader:
             QueryError: the image is not indexed, or is in none of the channels.
         """
 
-        def read(searcher: Searcher) -> str:
+        def read_text(searcher: Searcher) -> str:
             return searcher.look_up(uri)[1].text
 
-        return await self._read(visible, read)
+        return await self._read(visible, read_text)
 
     async def links_to_originals(self, hits: Sequence[HitDetails]) -> list[str]:
         """Return a link to each hit, which may be valid for some minutes only. It is empty where there is none.
@@ -190,7 +188,7 @@ class LibraryReader:
         Raises:
             StorageError: the storage cannot be used.
         """
-        with self._served_library.lease_everything() as searcher:
+        with self._served_library.lend_everything() as searcher:
             link = self._links.public_link(uri, searcher.manifest.sources)
         return (link, 0) if link else (self._links.temporary_link(uri), LINK_SECONDS // 60)
 
@@ -201,10 +199,10 @@ class LibraryReader:
             FindimgError: there is no version.
         """
 
-        def read(searcher: Searcher) -> Manifest:
+        def read_manifest(searcher: Searcher) -> Manifest:
             return searcher.manifest
 
-        return await self._read(await self.visible_channels(), read)
+        return await self._read(await self.visible_channels(), read_manifest)
 
     async def example_words(self, count: int) -> list[str]:
         """Return at most `count` words to search for, which images show that the person who asks may see.
@@ -213,10 +211,10 @@ class LibraryReader:
             FindimgError: there is no version.
         """
 
-        def read(searcher: Searcher) -> list[str]:
+        def read_words(searcher: Searcher) -> list[str]:
             return example_words(searcher, count)
 
-        return await self._read(await self.visible_channels(), read)
+        return await self._read(await self.visible_channels(), read_words)
 
     async def related_words(self, word: str) -> WordResults:
         """Return the words nearest to a word.
@@ -243,12 +241,12 @@ class LibraryReader:
     async def _read(self, visible: Channels, read: Callable[[Searcher], T]) -> T:
         """Call a function with the live version, in the thread pool."""
 
-        def leased() -> T:
-            with self._served_library.lease(visible) as searcher:
+        def read_lent_version() -> T:
+            with self._served_library.lend(visible) as searcher:
                 return read(searcher)
 
         try:
-            return await self._pool.run(leased)
+            return await self._pool.run(read_lent_version)
         except NoVisibleImageError as error:
             if reason := left_out.get():
                 raise SlackAccessError(reason) from error
@@ -267,7 +265,7 @@ class LibraryReader:
             tags = tuple(tag.word for tag in searcher.tags(searcher.features(hit.item), _ALT_TAGS))
         return HitDetails(
             hit,
-            self._place(hit.uri, sources),
+            self._folder_or_channel(hit.uri, sources),
             tags,
             self._links.public_link(hit.uri, sources),
             # Slack has a link to each of its files.
@@ -277,7 +275,7 @@ class LibraryReader:
             bool(searcher.written(hit.item)),
         )
 
-    def _place(self, uri: str, sources: Sequence[str]) -> str:
+    def _folder_or_channel(self, uri: str, sources: Sequence[str]) -> str:
         """Return an image's folder below its source, or the name of its Slack channel."""
         if channel := channel_of(uri):
             name = self._visibility.names.get(channel)

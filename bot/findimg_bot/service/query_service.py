@@ -43,13 +43,13 @@ class LargerAudienceError(QueryError):
 
     Attributes:
         uri: the picture.
-        place: the Slack channel in which it was posted, as mrkdwn.
+        posted_in: the Slack channel in which it was posted, as mrkdwn.
     """
 
-    def __init__(self, uri: str, place: str):
+    def __init__(self, uri: str, posted_in: str):
         super().__init__("That picture was posted in another channel. Confirm that it may be shared.")
         self.uri = uri
-        self.place = place
+        self.posted_in = posted_in
 
 
 class QueryService:

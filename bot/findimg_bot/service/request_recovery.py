@@ -29,7 +29,7 @@ class UnansweredRequest:
     """A request that is not answered yet. It is the `DeliveryRecord` of its answer.
 
     Attributes:
-        recorded: whether the request is new, once it is recorded.
+        recorded: the write of the record. Its result is whether the request is new. None after a takeover.
         is_interrupted: whether a bot ended while it sent the answer, so that nobody knows whether it was sent.
     """
 
@@ -57,13 +57,14 @@ class UnansweredRequest:
         await self.recovery.finish(self)
 
 
-Repeat = Callable[[dict[str, Any], UnansweredRequest], Awaitable[None]]
+DispatchAgain = Callable[[dict[str, Any], UnansweredRequest], Awaitable[None]]
 
 
 class RequestRecovery:
     """The requests that this bot answers.
 
-    A request belongs to the bot that accepted it, as long as that bot renews its lease. Then another bot takes it over.
+    A request belongs to the bot that accepted it, as long as that bot renews its lease. When the lease ends, another
+    bot takes the request over.
     """
 
     def __init__(self, database: Database):
@@ -106,11 +107,11 @@ class RequestRecovery:
             del self._open[request.id]
         return request if is_new else None
 
-    async def run(self, repeat: Repeat, is_ready: Callable[[], bool]) -> None:
+    async def run(self, dispatch_again: DispatchAgain, is_ready: Callable[[], bool]) -> None:
         """Keep the lease, and answer the requests of bots that ended, until the task is cancelled.
 
         Args:
-            repeat: processes a request as if Slack had sent it.
+            dispatch_again: processes a request as if Slack had sent it.
             is_ready: whether this bot can answer.
         """
         reported = False
@@ -125,7 +126,7 @@ class RequestRecovery:
             if taken:
                 _log.warning("A bot ended before it answered %d requests. This bot answers them.", len(taken))
             for each in taken:
-                task = asyncio.create_task(self._repeat(each, repeat))
+                task = asyncio.create_task(self._answer_taken(each, dispatch_again))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             await asyncio.sleep(_INTERVAL)
@@ -169,7 +170,7 @@ class RequestRecovery:
             return
         try:
             if request.recorded and not request.recorded.done():
-                # It came too late for the acknowledgement. Deleted before it is stored, the request would stay.
+                # The record is still being written. Deleting it now would have no effect, and it would stay.
                 await asyncio.wait([request.recorded])
             await self._queue.write(self._requests.finish, request.id)
         except StorageError:
@@ -191,8 +192,8 @@ class RequestRecovery:
         self._requests.release_lease(connection)
         return arguments
 
-    async def _repeat(self, taken: TakenRequest, repeat: Repeat) -> None:
+    async def _answer_taken(self, taken: TakenRequest, dispatch_again: DispatchAgain) -> None:
         request = UnansweredRequest(taken.id, self, progress=taken.progress)
         request.is_interrupted = taken.is_answered or taken.attempts > _ATTEMPTS
         self._open[request.id] = request
-        await repeat(taken.body, request)
+        await dispatch_again(taken.body, request)

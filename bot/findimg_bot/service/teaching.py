@@ -259,7 +259,7 @@ class Teaching:
         visible = await self._visible()
 
         def run() -> T:
-            with self._served_library.lease(visible) as searcher:
+            with self._served_library.lend(visible) as searcher:
                 try:
                     return work(searcher, self._served_library.taught.log)
                 finally:

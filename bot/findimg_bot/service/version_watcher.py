@@ -83,7 +83,7 @@ class VersionWatcher:
         """Report the new version, and delete thumbnails of images that it does not contain from Slack."""
 
         def report() -> None:
-            with self._served_library.lease_everything() as searcher:
+            with self._served_library.lend_everything() as searcher:
                 manifest = searcher.manifest
             created = datetime.fromisoformat(manifest.created).timestamp()
             self._metrics.serving(manifest.version, manifest.images, created)
@@ -111,5 +111,5 @@ class VersionWatcher:
                 await announce(client, self._store.picture_changes, place.team, place.channel)
 
     def _removed(self, hashes: Sequence[str]) -> set[str]:
-        with self._served_library.lease_everything() as searcher:
+        with self._served_library.lend_everything() as searcher:
             return searcher.catalog.without(hashes)

@@ -1,4 +1,4 @@
-"""Calls that Slack refused with 429: repeats them once, if the person who asked need not wait long."""
+"""Repeats a call once that Slack refused with 429, if the wait that Slack demands is short."""
 
 from contextvars import ContextVar
 
@@ -9,7 +9,7 @@ from slack_sdk.http_retry.state import RetryState
 
 ANSWER_SECONDS = 3.0  # a modal must open within 3 seconds, and a person who waits longer asks again
 
-# The longest wait in seconds that Slack may demand before a call is repeated. Background work takes its time.
+# Seconds: if Slack demands a longer wait, the call is not repeated. The default is for background work.
 longest_wait: ContextVar[float] = ContextVar("longest_wait", default=120.0)
 
 

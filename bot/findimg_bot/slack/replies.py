@@ -138,7 +138,8 @@ class ConversationReply:
     thread: str | None = None  # timestamp of the thread; None posts beside the question
     instead_of: str | None = None  # timestamp of the message that the answer replaces
     private: bool = False
-    in_panel: bool = False  # whether the assistant panel shows progress. Slack removes it with the answer in `thread`.
+    # Whether the assistant panel shows the progress. Slack removes the progress when the answer arrives in `thread`.
+    in_panel: bool = False
     respond: AsyncRespond | None = None  # of a click
     _answered: bool = False
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -73,7 +73,7 @@ class Visibility:
 
         Args:
             viewer: the person.
-            indexed: ids of the channels that the library has pictures of. Slack is asked about new ones at once.
+            indexed: ids of the channels of which the library has pictures. If one is new, Slack is asked at once.
         """
         key = viewer.team, viewer.user
         async with self._locks.setdefault(key, asyncio.Lock()):

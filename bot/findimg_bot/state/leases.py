@@ -1,4 +1,7 @@
-"""Leases in the bot's state: of several bots, one at a time does a task."""
+"""Leases in the bot's state: of several bots, one at a time does a task, such as live indexing.
+
+A bot also has a lease on the requests that it accepted, see `requests.py`.
+"""
 
 import time
 

@@ -44,7 +44,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class StoredQuestion:
-    """An answered question: who asked, the position of its page, and the images on that page."""
+    """A question that was answered, for the buttons of the answer: who may see it, its page, and the page's images.
+
+    `Question` is what a person asks.
+    """
 
     team: str
     user: str  # the only person who sees the answer; empty when the whole channel sees it

@@ -42,7 +42,7 @@ def test_queries_are_answered_without_a_gap_while_encoders_change(things: Path, 
         while not stop.is_set():
             text, expected = questions[number % len(questions)]
             number += 1
-            with served.lease() as searcher:
+            with served.lend() as searcher:
                 found = find_results(searcher, read_terminal_command(text), 5)
                 assert isinstance(found, ImageResults), text
                 assert Path(found.hits[0].uri).stem.rpartition("-")[0] == expected, text

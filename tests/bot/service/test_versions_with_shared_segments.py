@@ -54,13 +54,13 @@ def test_no_question_is_lost_while_versions_are_published(
 
     def ask(number: int) -> tuple[int, str, object]:
         allowed.acquire()
-        with served.lease() as searcher:
+        with served.lend() as searcher:
             return number, searcher.manifest.version, answer(searcher, number)
 
     with ThreadPoolExecutor(THREADS) as threads:
         running = [threads.submit(ask, number) for number in range(ASKED)]
         try:
-            with served.lease() as slow:  # a question that lasts longer than all switches
+            with served.lend() as slow:  # a question that lasts longer than all switches
                 expected = answer(slow, 1)
                 for night in range(1, SWITCHES + 1):
                     allowed.release(ASKED // SWITCHES // 2)

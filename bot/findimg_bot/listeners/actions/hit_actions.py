@@ -15,23 +15,23 @@ from findimg_bot.listeners.request_context import person_of, services_of, team_o
 from findimg_bot.questions import Question
 from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.button_values import NO_IMAGE, read_hit_value
-from findimg_bot.slack.blocks.results.single_image import link_message, share_question_message
+from findimg_bot.slack.blocks.results.single_image import confirm_sharing_message, link_message
 from findimg_bot.slack.pictures.image_files import permalink
 from findimg_bot.slack.replies import ChannelReply
 from findimg_bot.state.store import StoredQuestion
 
 
-async def chosen_image(context: AsyncBoltContext, choice: str) -> str:
+async def uri_of_hit(context: AsyncBoltContext, choice: str) -> str:
     """Return the URI of the image that a choice such as `<question id>.<number>` is about.
 
     Raises:
         QueryError: the answer has expired, or belongs to somebody else.
     """
-    return (await chosen_question_and_image(context, choice))[1]
+    return (await question_and_uri_of_hit(context, choice))[1]
 
 
-async def chosen_question_and_image(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
-    """Return the stored question of a choice, and the URI of its image. Errors as of `chosen_image`."""
+async def question_and_uri_of_hit(context: AsyncBoltContext, choice: str) -> tuple[StoredQuestion, str]:
+    """Return the stored question of a choice, and the URI of its image. Errors as of `uri_of_hit`."""
     question_id, number = read_hit_value(choice)
     stored = await find_question(context, question_id)
     if number >= len(stored.uris):
@@ -44,7 +44,7 @@ async def answer_similar(args: AsyncArgs, choice: str) -> None:
     services = services_of(args.context)
     reply = reply_to_click(args)
     async with services.handling_request("similar", reply):
-        stored, uri = await chosen_question_and_image(args.context, choice)
+        stored, uri = await question_and_uri_of_hit(args.context, choice)
         question = Question("/similar", "", like=uri)
         await services.queries.search(args.client, team_of(args.context), reply, question)
         await services.teaching.count_click(person_of(args.context), stored.question, uri)
@@ -55,7 +55,7 @@ async def answer_tags(args: AsyncArgs, choice: str) -> None:
     services = services_of(args.context)
     reply = reply_to_click(args)
     async with services.handling_request("tag", reply):
-        question = Question("/tag", "", like=await chosen_image(args.context, choice))
+        question = Question("/tag", "", like=await uri_of_hit(args.context, choice))
         await services.queries.show_tags(team_of(args.context), reply, question, None)
 
 
@@ -65,13 +65,13 @@ async def share_hit(args: AsyncArgs, choice: str) -> None:
     body = args.body
     errors = reply_to_errors(args)
     async with services.handling_request("share", errors):
-        stored, uri = await chosen_question_and_image(args.context, choice)
+        stored, uri = await question_and_uri_of_hit(args.context, choice)
         channel, user = body["channel"]["id"], body["user"]["id"]
         reply = ChannelReply(args.respond, args.client, channel, user, thread_of_click(body))
         try:
             await services.queries.share_image(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
-            await errors.send(share_question_message(error.uri, error.place, channel, choice))
+            await errors.send(confirm_sharing_message(error.uri, error.posted_in, channel, choice))
             return
         await services.teaching.count_click(person_of(args.context), stored.question, uri)
 
@@ -81,7 +81,7 @@ async def answer_copies(args: AsyncArgs, choice: str) -> None:
     services = services_of(args.context)
     reply = reply_to_click(args)
     async with services.handling_request("copies", reply):
-        stored, uri = await chosen_question_and_image(args.context, choice)
+        stored, uri = await question_and_uri_of_hit(args.context, choice)
         await services.queries.show_copies(reply, stored, uri)
 
 
@@ -90,7 +90,7 @@ async def answer_text(args: AsyncArgs, choice: str) -> None:
     services = services_of(args.context)
     reply = reply_to_click(args)
     async with services.handling_request("text", reply):
-        await services.queries.show_text(reply, await chosen_image(args.context, choice))
+        await services.queries.show_text(reply, await uri_of_hit(args.context, choice))
 
 
 async def answer_link(args: AsyncArgs, choice: str) -> None:
@@ -98,7 +98,7 @@ async def answer_link(args: AsyncArgs, choice: str) -> None:
     services = services_of(args.context)
     reply = reply_to_click(args)
     async with services.handling_request("open", reply):
-        uri = await chosen_image(args.context, choice)
+        uri = await uri_of_hit(args.context, choice)
         if channel_of(uri):
             await services.reader.check_visible(uri)
             link, minutes = await permalink(args.client, uri), 0

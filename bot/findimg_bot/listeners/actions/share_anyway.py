@@ -2,7 +2,7 @@
 
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from findimg_bot.listeners.actions.hit_actions import chosen_question_and_image
+from findimg_bot.listeners.actions.hit_actions import question_and_uri_of_hit
 from findimg_bot.listeners.clicks import reply_to_errors, thread_of_click
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.slack.blocks.button_values import read_suffix
@@ -20,7 +20,7 @@ async def share_anyway(args: AsyncArgs) -> None:
     if target == here:
         reply = ChannelReply(args.respond, args.client, target, user, thread_of_click(args.body))
     async with services.handling_request("share", reply_to_errors(args)):
-        stored, uri = await chosen_question_and_image(args.context, choice)
+        stored, uri = await question_and_uri_of_hit(args.context, choice)
         await services.queries.share_image(args.client, team_of(args.context), reply, uri, is_confirmed=True)
         await args.respond(delete_original=True)
         await services.teaching.count_click(person_of(args.context), stored.question, uri)

@@ -14,7 +14,7 @@ async def findimg(args: AsyncArgs) -> None:
     """Search, or switch indexing off or on in the channel."""
     word = str(args.payload.get("text") or "").strip().lower()
     if word in SWITCHES:
-        await switch_indexing(SWITCHES[word], args)
+        await switch_indexing(args, is_off=word == "off")
     else:
         await _search(args)
 

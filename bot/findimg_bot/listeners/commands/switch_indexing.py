@@ -9,8 +9,8 @@ from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.replies import ChannelReply, EphemeralReply
 from findimg_bot.slack.visibility import all_channels
 
-SWITCHES = {"off": True, "on": False}  # words of the command, and whether they switch indexing off
-_DONE = {
+SWITCHES = ("off", "on")  # words of the command
+_DONE = {  # by is_off
     True: (
         "findimg no longer finds the pictures of this channel",
         "They are hidden now, and the next change or run of index removes them. To find them again: `/findimg on`",
@@ -19,7 +19,7 @@ _DONE = {
 }
 
 
-async def switch_indexing(is_off: bool, args: AsyncArgs) -> None:
+async def switch_indexing(args: AsyncArgs, is_off: bool) -> None:
     """Switch indexing off or on in the channel of a command, and tell everybody there who did it."""
     command = args.payload
     await args.ack()

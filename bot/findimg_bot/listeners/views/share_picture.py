@@ -3,11 +3,11 @@
 from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from findimg_bot.listeners.actions.hit_actions import chosen_question_and_image
+from findimg_bot.listeners.actions.hit_actions import question_and_uri_of_hit
 from findimg_bot.listeners.request_context import person_of, services_of, team_of
 from findimg_bot.service.query_service import LargerAudienceError
 from findimg_bot.slack.blocks.modals.find_picture import read_picture_to_share
-from findimg_bot.slack.blocks.results.single_image import share_question_message
+from findimg_bot.slack.blocks.results.single_image import confirm_sharing_message
 from findimg_bot.slack.replies import ChannelReply, PrivateReply
 
 
@@ -23,11 +23,11 @@ async def share_picture(args: AsyncArgs) -> None:
     url = next((each["response_url"] for each in args.body["response_urls"] if each["channel_id"] == channel), None)
     private = PrivateReply(args.client, "", user)
     async with services.handling_request("share", private):
-        stored, uri = await chosen_question_and_image(args.context, choice)
+        stored, uri = await question_and_uri_of_hit(args.context, choice)
         reply = ChannelReply(AsyncRespond(response_url=url), args.client, channel, user)
         try:
             await services.queries.share_image(args.client, team_of(args.context), reply, uri)
         except LargerAudienceError as error:
-            await private.send(share_question_message(error.uri, error.place, channel, choice))
+            await private.send(confirm_sharing_message(error.uri, error.posted_in, channel, choice))
             return
         await services.teaching.count_click(person_of(args.context), stored.question, uri)

@@ -1,4 +1,4 @@
-"""The question which of several images a command is about."""
+"""A message with a menu: the person chooses one of several images, before findimg tags it or finds similar ones."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ CHOOSE_FILE = "choose_file"  # action_id of a menu of files in Slack
 
 
 def which_image_message(text: str, choices: Sequence[tuple[str, str]], action: str) -> Message:
-    """Return a question with a menu of images.
+    """Return the message with the menu.
 
     Args:
         text: the question, plain text.

@@ -218,8 +218,8 @@ async def _describe(client: AsyncWebClient, file: SlackFile) -> SlackFile:
 
 
 def _may_see(file: SlackFile, user: str, channel: str) -> bool:
-    places = [*file.get("channels", ()), *file.get("groups", ()), *file.get("ims", ())]
-    return file.get("user") == user or bool(file.get("is_public")) or channel in places
+    conversations = [*file.get("channels", ()), *file.get("groups", ()), *file.get("ims", ())]
+    return file.get("user") == user or bool(file.get("is_public")) or channel in conversations
 
 
 async def _message(client: AsyncWebClient, channel: str, timestamp: str) -> SlackObject | None:

@@ -25,11 +25,11 @@ def draw_grid(thumbnails: Sequence[bytes], first: int = 1) -> bytes:
     rows = -(-len(thumbnails) // COLUMNS)
     grid = Image.new("RGB", (columns * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP), _PAPER)
     pen = ImageDraw.Draw(grid)
-    for place, thumbnail in enumerate(thumbnails):
-        row, column = divmod(place, COLUMNS)
+    for position, thumbnail in enumerate(thumbnails):
+        row, column = divmod(position, COLUMNS)
         x, y = column * (TILE + GAP), row * (TILE + GAP)
         grid.paste(_tile(thumbnail), (x, y))
-        label = str(first + place)
+        label = str(first + position)
         width = max(_BADGE, round(_FONT.getlength(label)) + 20)
         pen.rectangle((x, y, x + width, y + _BADGE), fill=_PAPER)
         pen.text((x + width / 2, y + _BADGE / 2), label, fill=_INK, font=_FONT, anchor="mm")

@@ -29,7 +29,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0  # seconds between two checks whether a fi
 _PARALLEL_UPLOADS = 8
 
 _log = logging.getLogger(__name__)
-# What a failed upload raises: Slack's answer, a network error, a timeout.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Thumbnails:
         self._storage = storage
         self._base_url = base_url
         self._uploads: dict[tuple[str, str], _Upload] = {}
-        self._places = asyncio.Semaphore(_PARALLEL_UPLOADS)
+        self._upload_slots = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
     async def for_hits(
         self,
@@ -164,7 +163,7 @@ class Thumbnails:
 
             async def run() -> str:
                 async with asyncio.timeout(READY_SECONDS):
-                    async with self._places:
+                    async with self._upload_slots:
                         file = await batch.upload(read, f"{sha256[:16]}.jpg", title)
                     if not uploaded.done():
                         uploaded.set_result(file)

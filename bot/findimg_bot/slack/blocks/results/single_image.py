@@ -32,18 +32,18 @@ def shared_image_message(details: HitDetails, source: Block | None, user: str, c
     return Message(notification_text(f"Shared image: {name}"), blocks)
 
 
-def share_question_message(uri: str, place: str, target: str, choice: str) -> Message:
-    """Return the question whether an image may be shared with people who perhaps may not see it.
+def confirm_sharing_message(uri: str, posted_in: str, target: str, choice: str) -> Message:
+    """Return the message that asks for a confirmation: people who may not see an image now would see it.
 
     Args:
         uri: the image.
-        place: where it was posted, as mrkdwn.
+        posted_in: the channel in which it was posted, as mrkdwn.
         target: id of the channel to share it with.
         choice: value of the button, `<question id>.<number>`.
     """
     text = (
-        f"*{escaped(file_name(uri))}* was posted in {place}. Share it with <#{target}>? Everybody there then sees it, "
-        "also people who may not see it now."
+        f"*{escaped(file_name(uri))}* was posted in {posted_in}. Share it with <#{target}>? Everybody there then sees "
+        "it, also people who may not see it now."
     )
     share = button("Share anyway", SHARE_ANYWAY, with_suffix(choice, target), "danger")
     return Message(
