@@ -20,8 +20,8 @@ from findimg.search.query.filters import FIELDS
 from findimg.search.query.scanner import HIGHEST_WEIGHT
 from findimg.text.typed.mail import without_letter_frame, without_quoted_mail
 from findimg.text.typed.spoken_dates import with_date_filters
-from findimg_bot.slack.intent import Intent, intent_of
 from findimg_bot.slack.pictures.image_files import is_link
+from findimg_bot.slack.text_intent import Intent, intent_of
 
 _PLACEHOLDER = "\ue000"  # of a link while the text around it is read
 _LONGEST = 3000  # characters that are read; a query has at most 1,000

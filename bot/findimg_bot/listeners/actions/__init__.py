@@ -18,9 +18,9 @@ show it, one of them has the constant: `which_image.py` has `CHOOSE_HIT`, and `s
 from slack_bolt.async_app import AsyncApp
 
 from findimg_bot.listeners.actions import teaching
+from findimg_bot.listeners.actions.ask_for_image import ask_for_image
 from findimg_bot.listeners.actions.choose_file import choose_file
 from findimg_bot.listeners.actions.choose_hit import choose_hit
-from findimg_bot.listeners.actions.choose_image import choose_image
 from findimg_bot.listeners.actions.find_similar import find_similar
 from findimg_bot.listeners.actions.more_like_this import more_like_this
 from findimg_bot.listeners.actions.open_image import open_image
@@ -40,9 +40,9 @@ def register(app: AsyncApp) -> None:
     """Register the buttons and menus with the app."""
     app.action(CHANGE_LAYOUT)(turn_page)
     app.action(CHOOSE_FILE)(choose_file)
-    app.action(CHOOSE_FOR_SIMILAR)(choose_image)
+    app.action(CHOOSE_FOR_SIMILAR)(ask_for_image)
     app.action(CHOOSE_HIT)(choose_hit)
-    app.action(CHOOSE_TO_TAG)(choose_image)
+    app.action(CHOOSE_TO_TAG)(ask_for_image)
     app.action(FIND_SIMILAR)(find_similar)
     app.action(MORE_LIKE_THIS)(more_like_this)
     app.action(NEXT)(turn_page)

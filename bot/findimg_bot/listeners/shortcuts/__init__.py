@@ -1,4 +1,7 @@
-"""Shortcuts of messages, and the global one."""
+"""Shortcuts of messages, and the global one.
+
+A new shortcut also needs its entry in `slack/manifest.json`, or in `slack/surfaces.json` if only one surface needs it.
+"""
 
 from slack_bolt.async_app import AsyncApp
 

@@ -1,6 +1,6 @@
 """What a text means: a query, a call for help, small talk, or nothing that can be searched for.
 
-For a text beside a picture, see `image_intent.py`.
+`image_intent.py` says what a text asks about the picture beside it.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The modal in which a person chooses an image."""
+"""The modal in which a person chooses an image, for `/tag` or `/similar`. `ask_for_image` opens it."""
 
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
@@ -7,7 +7,7 @@ from findimg_bot.slack.blocks.modals.choose_image import IMAGE_BLOCK, read_chose
 from findimg_bot.slack.replies import PrivateReply
 
 
-async def chosen_image(args: AsyncArgs) -> None:
+async def choose_image(args: AsyncArgs) -> None:
     """Tag the chosen image, or find similar images."""
     view = args.payload
     file = read_chosen_image(view)

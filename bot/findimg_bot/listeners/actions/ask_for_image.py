@@ -1,4 +1,7 @@
-"""`Another image…` and the Home tab's buttons: a modal to choose an image."""
+"""`Another image…` and the Home tab's buttons: opens the modal to choose an image.
+
+`views/choose_image.py` handles the submitted modal.
+"""
 
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
@@ -8,7 +11,7 @@ from findimg_bot.listeners.request_context import services_of
 from findimg_bot.slack.blocks.modals.choose_image import ImageRequest
 
 
-async def choose_image(args: AsyncArgs) -> None:
+async def ask_for_image(args: AsyncArgs) -> None:
     """Open the modal for the command that the button names."""
     await args.ack()
     services = services_of(args.context)
