@@ -60,10 +60,10 @@ class Settings(BaseSettings):
     )
 
     # Of the library, for findimg-jobs. The bot also uses library, weights, words, read_text, text_scripts and cache.
-    library: str = Field(default="", description="The library: a folder or an s3:// prefix.")
+    library: str = Field(default="", description="The library: a folder, or an address such as s3://bucket/prefix.")
     backbone: str = Field(default="", description="Image encoder. Default: the library's, else efficientnet-lite0.")
     weights: str = Field(
-        default="", description="File or s3:// URI with the backbone's weights. Default: the cache, else a download."
+        default="", description="The backbone's weights: a file or its address. Default: the cache, else a download."
     )
     words: str = Field(default="", description="Word vectors. Default: the library's, else glove.6B.50d.")
     head: str = Field(

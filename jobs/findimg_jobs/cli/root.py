@@ -1,4 +1,7 @@
-"""The root of the `findimg-jobs` command: its sub-commands, its version and its exit codes."""
+"""The root of the `findimg-jobs` command: its sub-commands, its version and its exit codes.
+
+A new command is a function in `cli/commands/` and its name in `_COMMANDS`.
+"""
 
 import atexit
 import json
@@ -20,10 +23,10 @@ from findimg_jobs.cli.commands.duplicates import duplicates
 from findimg_jobs.cli.commands.encoders import app as encoders
 from findimg_jobs.cli.commands.index import add, index
 from findimg_jobs.cli.commands.models import app as models
-from findimg_jobs.cli.commands.reading import read_captions, read_text
 from findimg_jobs.cli.commands.rebuild import compact, rebuild
 from findimg_jobs.cli.commands.samples import samples
 from findimg_jobs.cli.commands.teach import RepeatedOptions, teach
+from findimg_jobs.cli.commands.text_and_captions import read_captions, read_text
 from findimg_jobs.cli.commands.training import evaluate, quantize, train
 from findimg_jobs.cli.commands.versions import rollback, verify, versions
 from findimg_jobs.cli.commands.watch import watch

@@ -55,7 +55,7 @@ def add(settings: Settings, uris: Sequence[str], patience: float = PATIENCE) -> 
 
     Args:
         settings: the operator's settings.
-        uris: images, or folders and s3:// prefixes inside the sources.
+        uris: images and folders inside the sources, as paths or addresses.
         patience: seconds to wait for another run.
 
     Raises:

@@ -127,13 +127,13 @@ def _images_of_version(
     """Return the images for the next version, and the number of skipped files by reason.
 
     Images that cannot be read now are kept if they were embedded before: those in unreadable folders, and those that
-    S3 archived.
+    their storage archived.
     """
     images, skipped = listing.images, listing.skipped.copy()
     if len(listing.archived):
         archived = committed.select_embedded(listing.archived)
         if len(archived) < len(listing.archived):
-            skipped["archived in S3"] += len(listing.archived) - len(archived)
+            skipped["archived in the storage"] += len(listing.archived) - len(archived)
         images = archived.updated(images)
     if listing.unreadable:
         images = before.below(listing.unreadable).updated(images)

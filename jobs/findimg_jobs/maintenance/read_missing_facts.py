@@ -1,4 +1,8 @@
-"""Read the facts of images, such as captions, that an older release indexed without them."""
+"""Read the facts of images, such as captions, that an older release indexed without them: `findimg-jobs read-captions`.
+
+`findimg.images.facts` declares the facts. Here None is a fact that no release has read yet. A file without the fact
+has the empty value of its type.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,7 +31,7 @@ from findimg_jobs.store.shards import (
 )
 
 _READERS = 8  # images that are read at the same time
-_EMPTY_VALUES: dict[str, Any] = {"string": "", "binary": b""}
+_EMPTY_VALUES: dict[str, Any] = {"string": "", "binary": b""}  # by `FactColumn.store_type`; 0 for numbers
 _EMPTY = {each.name: _EMPTY_VALUES.get(each.store_type, 0) for each in FACT_COLUMNS if each.added}
 _NOTHING = ImageFacts(0, 0, "", 0, None, **_EMPTY)  # of a file that is no image any more
 

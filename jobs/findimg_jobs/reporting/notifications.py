@@ -108,7 +108,7 @@ def _write_metrics(path: Path, library: str, report: RunReport | None, succeeded
         gauge("seconds", "Seconds that the last run took.", report.seconds)
         gauge("images_per_second", "Images embedded in a second.", report.images_per_second)
         gauge("read_bytes", "Bytes of images read.", report.bytes_read)
-        gauge("retries", "Requests to S3 that were retried.", report.retries)
+        gauge("retries", "Requests to storages that were retried.", report.retries)
         gauge("peak_memory_bytes", "Peak memory of the largest process.", report.peak_memory)
     try:
         write_to_textfile(str(path), registry)

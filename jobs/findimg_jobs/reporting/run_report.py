@@ -78,7 +78,7 @@ class RunReport:
     stages: dict[str, float]  # wall seconds of each stage of the run
     work: dict[str, float]  # seconds of each step of the embed stage, summed over threads
     bytes_read: int
-    retries: int  # requests to S3 that were retried while embedding
+    retries: int  # requests to storages that were retried while embedding
     peak_memory: int  # bytes, of the largest process: this one or a worker
     failures: list[Failure]
     incomplete: int = 0  # images embedded in this run although the end of their file is missing
@@ -104,7 +104,7 @@ class RunReport:
             f"{self.failed} failed; {self.removed} removed.",
             f"{speed}{self.seconds:.1f} s in all ({stages})."
             + (
-                f" {counted(self.retries, 'request')} to S3 {'was' if self.retries == 1 else 'were'} retried."
+                f" {counted(self.retries, 'request')} to storages {'was' if self.retries == 1 else 'were'} retried."
                 if self.retries
                 else ""
             ),

@@ -51,7 +51,11 @@ class CatalogDraft:
 
 
 class DraftColumn:
-    """A column of facts as fixed-size values: texts as places in a list of the different texts."""
+    """A column of facts as fixed-size values: texts as positions in a list of the different texts.
+
+    It supports the types of `StoreType` in `findimg.images.facts` except binary. None is stored as -1 for a text, as
+    NaT for a time, and as the smallest number for an integer.
+    """
 
     def __init__(self, name: str, store_type: str):
         self.name = name

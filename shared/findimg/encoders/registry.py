@@ -2,8 +2,15 @@
 
 To add an encoder of images, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated
 with `register_encoder`. `vgg16_gap.py` is a short example. An image–text model is a subclass of
-`RegisteredImageTextEncoder`, as in `onnx_clip.py`. No other module names the encoders. The settings call an encoder a
+`RegisteredImageTextEncoder`, as in `onnx_clip.py`. For weights that findimg can download, the module registers an
+`Artefact` with `register_artefact`. No other module needs to know the encoder. Only the default encoder is named
+elsewhere: in `findimg_jobs.build_config.build_context` and in the help of the settings. The settings call an encoder a
 backbone.
+
+An encoder should have portable files, which a version carries to its readers. Without them, a reader that searches with
+an image from outside needs the encoder's weights and its runtime, and raises ModelError if it lacks them. Words and
+images of the library are found without the encoder. Only an image–text model needs its `text_files` for words: a reader
+has no other way to embed a text.
 
 A library may have two models of one encoder, such as two folders of `onnx-clip`. A label tells them apart:
 `onnx-clip@siglip2`. The label is part of the encoder's name in the library. It changes nothing about the model.
@@ -102,7 +109,10 @@ class RegisteredEncoder(ABC):
         raise ModelError(f"{self.name} has no classes, so it has no class weights. Use {others}.")
 
     def portable_files(self) -> Mapping[str, bytes | Path]:
-        """See `ImageEncoder`."""
+        """See `ImageEncoder`. A name is `ENCODER_FILE`, or begins with `MODEL_FOLDER` and a slash.
+
+        Files of other names do not become part of a version, see `findimg.library.carried_encoder`.
+        """
         return {}
 
 

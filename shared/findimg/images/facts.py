@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import PIL.Image
 from PIL.ExifTags import IFD, Base
@@ -12,6 +12,8 @@ from findimg.images.captions import read_captions
 from findimg.images.capture_date import parse_exif
 
 Bytes: TypeAlias = bytes  # within `ImageFacts`, `bytes` is a field
+# Types of the column in the embedding store, by Arrow's name. A fact in the catalog has any but "binary".
+StoreType: TypeAlias = Literal["string", "int32", "int64", "timestamp[s]", "binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,12 @@ class FactColumn:
     """The columns that keep one fact."""
 
     name: str  # of the field of `ImageFacts`
-    store_type: str  # Arrow's name for the type of the column in the embedding store
+    store_type: StoreType
     catalog_type: str  # SQLite's type of the column in the catalog of a segment; empty if the catalog has none
     added: bool  # whether images that an older release embedded lack the fact
 
 
-def _column(store_type: str, catalog_type: str = "") -> dict[str, str]:
+def _column(store_type: StoreType, catalog_type: str = "") -> dict[str, str]:
     return {"store_type": store_type, "catalog_type": catalog_type}
 
 
@@ -32,9 +34,27 @@ def _column(store_type: str, catalog_type: str = "") -> dict[str, str]:
 class ImageFacts:
     """The facts that an image file states. Each has a column in the embedding store, and most have one in the catalog.
 
-    To add a fact, add a field with the default None at the end, and read it in `read_facts`. None then means that the
-    file was not read for this fact, so a file without the fact has an empty value. The next `index` rewrites all
-    segments if the catalog gets a new column.
+    To add a fact, such as the camera's model:
+
+    1. Add a field with the default None at the end. Its metadata declares the columns. The column of the catalog may be
+       NULL, so its type has no NOT NULL.
+    2. Read it in `read_facts`. Return an empty value for a file without the fact: "", 0 or b"". None means that the
+       file was not read for this fact. An added fact that is a timestamp needs an empty value in `_EMPTY_VALUES` of
+       `findimg_jobs/maintenance/read_missing_facts.py`.
+    3. If the fact comes from EXIF, copy its tag in the two readers that build the metadata of a picture themselves.
+       They copy only the orientation and the capture times: `_add_metadata` in `readers/camera_raw.py`, and
+       `_add_metadata` in `readers/tiff_pages.py`.
+    4. To filter by it, add the condition in `findimg/library/catalog_filters.py`, and the name and meaning of the
+       filter in `findimg/search/query/filters.py`. The catalog needs an index only for a fact that is sorted by.
+
+    If the catalog gets a new column, the next `index` rewrites all segments. Until then the column is NULL. For images
+    that were indexed before it stays NULL, until `findimg-jobs read-captions` reads the fact from their files
+    (`findimg_jobs/maintenance/read_missing_facts.py`). The condition of a filter must allow for that:
+
+    - NULL matches neither `camera = ?` nor `NOT camera = ?`. So such an image matches neither a filter nor the filter
+      with a minus.
+    - With `coalesce(camera, '')` it matches the filter with a minus. The SQL function `fold` fails for NULL, so it
+      needs `coalesce`.
     """
 
     width: int = field(metadata=_column("int32", "INTEGER NOT NULL"))  # pixels of the upright original

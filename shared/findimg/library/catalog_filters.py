@@ -1,6 +1,8 @@
 """Filters as conditions on the catalog: an image's folder, file name, date and format.
 
-`findimg.search.query.filters` reads them from a query.
+To add a filter, add its fields to `Filters` and its condition to `sql_condition`. `findimg.search.query.filters` reads
+filters from a query, so it needs the name of the filter and what it means. The columns of the catalog are the facts
+that `findimg.images.facts` declares. A column that a later release added is NULL for images that were indexed before.
 """
 
 import re

@@ -220,9 +220,11 @@ def _existing(source: str, kind: ArtefactKind | None) -> Path:
     path = Path(source).expanduser()
     if kind and kind.files:
         if not path.is_dir():
-            raise ModelError(f"There is no folder {source!r}. Name a folder with {kind.files[0]}, or an s3:// URI.")
+            raise ModelError(
+                f"There is no folder {source!r}. Name a folder with {kind.files[0]}, or its address in a storage."
+            )
     elif not path.is_file():
-        raise ModelError(f"There is no file {source!r}. Name an existing file or an s3:// URI.")
+        raise ModelError(f"There is no file {source!r}. Name an existing file, or its address in a storage.")
     return path
 
 

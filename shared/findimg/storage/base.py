@@ -5,6 +5,12 @@ A storage holds objects by key. A key is relative to the storage's root, with `/
 To add a storage, write one module in this folder. It holds a subclass of `Storage` and calls `register_scheme`. The
 abstract methods are enough for sources and libraries. The other methods have a default that a storage may improve.
 Code asks a storage what it can do, and never which class it has.
+
+- All modules of this folder are imported before the first address is opened. So import an optional package inside the
+  function that needs it, and raise a SettingsError there that names the extra.
+- Call `count_retries` for each request that is sent again, also if a client library does it. Reports show the number.
+- Credentials come from the environment of the client library, or from a field of `findimg.settings.Settings`. A storage
+  that takes them from the settings passes `access` to `register_scheme`.
 """
 
 import os

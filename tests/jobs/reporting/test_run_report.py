@@ -57,7 +57,7 @@ def test_written_report_lists_every_failure_and_the_most_frequent_reason_first(p
 def test_report_lines_describe_the_run() -> None:
     text = "\n".join(REPORT.lines())
     assert "13 images seen: 8 embedded, 2 reused, 3 failed; 1 removed." in text
-    assert "7 requests to S3 were retried." in text
+    assert "7 requests to storages were retried." in text
     assert "0.0 MB read; peak memory of one process 1500 MB." in text
     assert "2 × It is truncated. For example /p/b.jpg" in text
     assert text.endswith("Published. Version v1 with 10 images is live.")

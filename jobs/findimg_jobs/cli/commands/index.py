@@ -31,7 +31,8 @@ class IndexArguments:
     """Arguments and options of `findimg-jobs index`."""
 
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")
+        list[str] | None,
+        typer.Argument(metavar="SOURCE…", help="Folders, images, and addresses such as s3://bucket/prefix."),
     ] = None
     from_file: Annotated[
         str | None,

@@ -36,7 +36,8 @@ def pull(
     settings: Settings,
     name: str,
     source: Annotated[
-        str | None, typer.Option("--from", help="A file, folder or s3:// URI. By default the official download.")
+        str | None,
+        typer.Option("--from", help="A file or folder, or its address. By default the official download."),
     ] = None,
 ) -> None:
     """Bring weights or word vectors onto this machine."""

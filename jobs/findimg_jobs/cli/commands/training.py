@@ -25,7 +25,10 @@ def train(
     settings: Settings,
     labelled: Annotated[
         str,
-        typer.Argument(metavar="LABELLED", help="A folder or s3:// prefix whose sub-folders are named after labels."),
+        typer.Argument(
+            metavar="LABELLED",
+            help="A folder or its address. Its sub-folders are named after labels.",
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +46,8 @@ def evaluate(
     labelled: Annotated[
         list[str],
         typer.Argument(
-            metavar="LABELLED…", help="Folders and s3:// prefixes whose sub-folders are named after labels."
+            metavar="LABELLED…",
+            help="Folders or their addresses. Their sub-folders are named after labels.",
         ),
     ],
     report: Annotated[
@@ -78,7 +82,9 @@ def evaluate(
 @takes_settings("cache")
 def quantize(
     settings: Settings,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders and s3:// prefixes.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="Folders, and addresses such as s3://bucket/prefix.")
+    ],
     weights: Annotated[Path, typer.Option(dir_okay=False, help="The file to write.")],
     as_json: JsonOption = False,
 ) -> None:

@@ -24,7 +24,9 @@ from findimg_jobs.watching.sqs import watch_queue
 class WatchArguments:
     """Arguments and options of `findimg-jobs watch`."""
 
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Folders, images and s3:// prefixes.")]
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="Folders, images, and addresses such as s3://bucket/prefix.")
+    ]
     settle: Annotated[float, typer.Option(min=0, help="Seconds without a change before a run starts.")] = 10.0
     every: Annotated[
         float,

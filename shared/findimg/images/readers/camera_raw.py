@@ -87,7 +87,11 @@ def _is_raw(directory: Directory) -> bool:
 
 
 def _add_metadata(picture: PIL.Image.Image, data: bytes, turned: int) -> None:
-    """Add the orientation and the capture date that only the raw file states."""
+    """Add the orientation and the capture times that only the raw file states.
+
+    Other tags of the raw file are not read, so a fact that needs one must have it copied here, see
+    `findimg.images.facts`.
+    """
     exif = picture.getexif()
     if Base.Orientation not in exif:
         exif[Base.Orientation] = turned

@@ -219,6 +219,7 @@ class PageReader:
         return palette
 
     def _add_metadata(self, picture: PIL.Image.Image) -> None:
+        """Add the colour profile, the orientation and the capture times. Other tags are not copied."""
         tags = self._page.tags
         profile = tags.valueof(Base.InterColorProfile)
         # A converted image has no use for the profile of its original.
