@@ -5,7 +5,7 @@ import io
 import itertools
 import queue
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from PIL import Image
@@ -15,9 +15,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slack_sdk.web.async_client import AsyncWebClient
 
+from findimg_bot.local_slack.model.messages import NewMessage
 from tests.bot.team import WorkspaceThread
-
-Json = dict[str, Any]
 
 Json = dict[str, Any]
 Answer = Callable[[AsyncArgs], Awaitable[Any]]
@@ -92,11 +91,10 @@ class Room:
         """Return the address of the page at this channel, with the person's token."""
         return f"{self.workspace.address}/?token={self.workspace.token}#{self.id}"
 
-    def post(self, text: str, blocks: list[Json] | None = None, **more: Any) -> str:
+    def post(self, text: str, blocks: Sequence[Json] = (), thread: str = "", only_for: str | None = None) -> str:
         """Post a message as the bot and return its ts."""
-        messages = self.workspace.services.messages
-        said = self._slack.call(messages.post, self.workspace.team, self.channel, text, blocks or [], **more)
-        return str(said.ts)
+        messages, new = self.workspace.services.messages, NewMessage(text, blocks, thread)
+        return str(self._slack.call(messages.post, self.workspace.team, self.channel, new, only_for).ts)
 
     def say(self, text: str, **more: Any) -> str:
         """Post a message as the person, from another window."""
