@@ -1,5 +1,7 @@
 """Test findimg-bot in its own process."""
 
+import ast
+import inspect
 import json
 import os
 import subprocess
@@ -9,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from findimg.settings import Settings
+from findimg_bot.cli import doctor, serve
+from tests.test_imports import modules
 
 COMMAND = Path(sys.executable).with_name("findimg-bot")
 
@@ -64,6 +70,19 @@ def test_shell_completion_lists_the_commands(cache: Path, tmp_path: Path) -> Non
         cwd=tmp_path, cache=cache, _FINDIMG_BOT_COMPLETE="complete_bash", COMP_WORDS="findimg-bot ", COMP_CWORD="1"
     )
     assert {"ask", "serve", "try", "doctor", "manifest"} <= set(done.stdout.split())
+
+
+def test_serve_and_doctor_have_a_flag_for_every_setting_that_the_bot_reads() -> None:
+    read = {
+        node.attr
+        for module in modules("findimg_bot").values()
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).rpartition(".")[2] in ("settings", "_settings")
+    }
+    assert {"library", "read_text", "slack_bot_token"} <= read
+    flags = {name for name in read & Settings.model_fields.keys() if not Settings.is_secret(name)}
+    for command in (serve, doctor):
+        assert flags <= inspect.signature(command).parameters.keys()
 
 
 def test_words_need_no_library(cache: Path, tmp_path: Path) -> None:

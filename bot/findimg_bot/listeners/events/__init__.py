@@ -8,7 +8,8 @@ A new event also needs:
   from every person, needs no answer, and is not recorded for recovery.
 - a check of `is_chat_in_channel` in `admission_rules.py`, which drops messages in channels
 - a check of `slack/person.py`, which reads the team of the person from the event
-- a method of `local_slack/delivery/events.py` that sends it, for `findimg-bot try` and the tests
+- a method of `local_slack/delivery/events.py` that sends it, and its scope in `_SCOPES` there, for `findimg-bot try`
+  and the tests
 
 `tests/bot/slack/test_manifest.py` compares the events with both files, and their scopes with those in `EVENTS`.
 """

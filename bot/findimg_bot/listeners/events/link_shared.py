@@ -24,9 +24,9 @@ async def link_shared(event: SlackObject, context: AsyncBoltContext, client: Asy
     """Show previews of links to indexed images. Nobody asked, so a failure is only logged."""
     services = services_of(context)
     # A link in the message field is in no channel yet.
-    place: dict[str, Any] = {name: event[name] for name in ("unfurl_id", "source") if name in event}
-    if len(place) < 2:
-        place = {"channel": event["channel"], "ts": event["message_ts"]}
+    target: dict[str, Any] = {name: event[name] for name in ("unfurl_id", "source") if name in event}
+    if len(target) < 2:
+        target = {"channel": event["channel"], "ts": event["message_ts"]}
     links = [link["url"] for link in event.get("links") or ()][:_MOST]
 
     async def unfurl(previews: dict[str, list[Block]]) -> None:
@@ -34,7 +34,7 @@ async def link_shared(event: SlackObject, context: AsyncBoltContext, client: Asy
             check_message("preview", blocks)
         try:
             await client.chat_unfurl(
-                **place,
+                **target,
                 unfurls={link: {"blocks": blocks} for link, blocks in previews.items()},
             )
         except SlackApiError as error:

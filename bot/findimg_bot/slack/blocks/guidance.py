@@ -7,7 +7,7 @@ from findimg_bot.slack.blocks.message import Message
 from findimg_bot.slack.blocks.text import entities, escaped, notification_text
 from findimg_bot.slack.limits import PROMPTS
 
-HELP = {
+HELP = {  # by command. The Home tab shows all of them.
     "/findimg": (
         "*Find images by what they show*\n"
         "`/findimg cat sofa`  images that show both come first\n"
