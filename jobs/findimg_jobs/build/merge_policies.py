@@ -44,40 +44,40 @@ MergePolicy = Callable[[Sequence[SegmentSize], int], set[int]]  # see `choose_me
 
 
 def choose_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
-    """Return the places of the segments to merge into one, none if nothing is to be done.
+    """Return the positions of the segments to merge into one, none if nothing is to be done.
 
     Args:
         sizes: the segments of the next version, each with at least one image.
         largest: maximum number of images in a segment. Larger ones are merged only because of deleted images.
     """
-    rewritten = {place for place, size in enumerate(sizes) if size.deleted > DELETED}
+    rewritten = {position for position, size in enumerate(sizes) if size.deleted > DELETED}
     chosen = set(rewritten)
     tiers: dict[int, set[int]] = {}
-    for place, size in enumerate(sizes):
-        if place not in rewritten and size.live * 2 <= largest:
-            tiers.setdefault(_tier(size.live), set()).add(place)
-    for _, places in sorted(tiers.items()):
-        if len(places) + bool(chosen) >= MERGED:
-            chosen |= places
+    for position, size in enumerate(sizes):
+        if position not in rewritten and size.live * 2 <= largest:
+            tiers.setdefault(_tier(size.live), set()).add(position)
+    for _, positions in sorted(tiers.items()):
+        if len(positions) + bool(chosen) >= MERGED:
+            chosen |= positions
     if rewritten:
-        limit = _TAKEN_ALONG * max(sizes[place].live for place in rewritten)
-        chosen |= {place for place, size in enumerate(sizes) if size.live <= limit}
+        limit = _TAKEN_ALONG * max(sizes[position].live for position in rewritten)
+        chosen |= {position for position, size in enumerate(sizes) if size.live <= limit}
     return chosen
 
 
 def choose_small_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
-    """Return the places of the segments that `findimg-jobs add` merges: the smallest ones, so that it takes seconds."""
-    small = {place for place, size in enumerate(sizes) if size.live <= min(SMALLEST, largest)}
+    """Return the positions of the segments that `findimg-jobs add` merges: the smallest, so that it takes seconds."""
+    small = {position for position, size in enumerate(sizes) if size.live <= min(SMALLEST, largest)}
     return small if len(small) > _SMALL_KEPT else set()
 
 
 def choose_compact_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
-    """Return the places of the segments that `findimg-jobs compact` merges: small ones, and those with deletions."""
+    """Return the positions of the segments that `findimg-jobs compact` merges: small ones, and those with deletions."""
     return _small_or_deleted(sizes, largest, COMPACTED)
 
 
 def choose_purge_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
-    """Return the places of the segments that `findimg-jobs compact --purge` merges.
+    """Return the positions of the segments that `findimg-jobs compact --purge` merges.
 
     They are those that `choose_compact_merges` returns, and all others that hold a deleted image.
     """
@@ -85,8 +85,8 @@ def choose_purge_merges(sizes: Sequence[SegmentSize], largest: int) -> set[int]:
 
 
 def _small_or_deleted(sizes: Sequence[SegmentSize], largest: int, most_deleted: float) -> set[int]:
-    small = {place for place, size in enumerate(sizes) if size.live * 2 <= largest}
-    rewritten = {place for place, size in enumerate(sizes) if size.deleted > most_deleted}
+    small = {position for position, size in enumerate(sizes) if size.live * 2 <= largest}
+    rewritten = {position for position, size in enumerate(sizes) if size.deleted > most_deleted}
     return rewritten | (small if len(small) > 1 else set())
 
 

@@ -61,7 +61,7 @@ class BuildRequest:
     run: str  # the run whose plan names the images
     context: BuildContext
     images: VersionImages
-    failed: int  # images that could not be read, for the manifest
+    failed: int  # number of images and folders that the run could not read, for the manifest
     merge_policy: MergePolicy = choose_merges
     rewritten: AbstractSet[str] = field(default_factory=frozenset)  # names of segments that must not be kept
     reread: bool = False  # facts of images in these segments were read again, so their near-duplicates may differ
@@ -185,7 +185,7 @@ def _dimensions(context: BuildContext, dim: int) -> int:
 
 
 def _kept_segments(reused: ReusableParts, request: BuildRequest, images: int) -> list[int]:
-    """Return the places of the live version's segments to keep."""
+    """Return the positions of the live version's segments to keep."""
     live, config = reused.live, request.context.config
     counts = np.bincount(reused.segment_of[reused.segment_of >= 0], minlength=len(live.segments))
     usable = [
@@ -197,7 +197,7 @@ def _kept_segments(reused: ReusableParts, request: BuildRequest, images: int) ->
     new = images - sum(size.live for size in sizes)
     sizes += [SegmentSize(new, new)] if new else []
     merged = request.merge_policy(sizes, config.segment_size)
-    return [number for place, number in enumerate(usable) if place not in merged]
+    return [number for position, number in enumerate(usable) if position not in merged]
 
 
 def _is_unchanged(reused: ReusableParts, kept: Sequence[int], request: BuildRequest) -> bool:

@@ -30,7 +30,7 @@ class TextReport:
 
     images: int = 0  # different images that were looked at
     read: int = 0  # of them read, because text was probable or all are read
-    failed: int = 0
+    failed: int = 0  # images whose text could not be read
     seconds: float = 0.0
     work: dict[str, float] = field(default_factory=dict)  # seconds of each step, added over threads
 
@@ -71,7 +71,7 @@ class RunReport:
     embedded: int  # computed in this run
     reused: int  # embedded before this run, or copies of an embedded image
     removed: int  # in the live version before the run, but no longer in the sources
-    failed: int
+    failed: int  # number of `failures`: images and folders that could not be read
     images: int  # in the live version after the run
     images_per_second: float  # embedded images per second of the embed stage
     seconds: float

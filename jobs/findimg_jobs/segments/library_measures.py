@@ -1,7 +1,8 @@
 """Measure a library while a version is built: projection, coherence, noise floor, and queries to calibrate with.
 
 Projection and coherence belong to the library. They are measured on a sample of its images, kept in the following
-versions, and measured again when the library has changed much.
+versions, and measured again when the library has changed much. The noise floor belongs to a version. It is measured
+from a file of each segment.
 """
 
 from collections.abc import Sequence
@@ -126,8 +127,9 @@ def _is_projected(images: int, dim: int, dimensions: int) -> bool:
 
 
 def write_unrelated_term_hits(path: Path, postings: Postings, words: WordVectors) -> None:
-    """Write a segment's best images for each of the terms that measure the noise floor.
+    """Write NOISE_FILE: a segment's best images for each of the terms that measure the noise floor.
 
+    `measure_noise_floor` reads the files of all segments.
     Several images of each term are kept, so that posting lists are rarely read again after deletions.
     """
     best = np.zeros((len(_terms(words)), _KEPT), _BEST)

@@ -15,7 +15,7 @@ from findimg_jobs.tables.image_table import SCHEMA, ImageTable, images_of
 from findimg_jobs.tables.source_records import SourceImage
 from findimg_jobs.text_store.text_shards import CommittedTexts
 
-_PLACES = [
+_HOLDERS = [
     pa.field("sha256", pa.binary(32)),
     pa.field("holder", pa.int32()),
     pa.field("text", pa.string()),
@@ -46,7 +46,7 @@ class VersionImages:
                 yield image, sha256.hex()
 
     def take(self, items: NDArray[np.int64]) -> Self:
-        """Return some of the images, by their places in ascending order."""
+        """Return some of the images, by their items in ascending order."""
         shards, shard_of = np.unique(self.shard_of[items], return_inverse=True)
         return type(self)(
             self.rows.take(pa.array(items)),
@@ -119,7 +119,7 @@ def find_version_images(
         f" FROM images JOIN (FROM keys WHERE counts) AS keys USING (uri, version) {with_texts} ORDER BY uri",
         tables,
     )
-    rows = found.mapped(pa.schema([*SCHEMA, *_PLACES]))
+    rows = found.mapped(pa.schema([*SCHEMA, *_HOLDERS]))
     holders = rows["holder"].to_numpy()
     is_used = np.bincount(holders, minlength=len(committed.shards)) > 0
     shards = tuple(committed.shards[holder] for holder in np.flatnonzero(is_used).tolist())

@@ -19,6 +19,7 @@ from findimg_jobs.tables.image_table import ImageTable, uri_table
 from findimg_jobs.tables.source_records import Failure
 
 PREFIX = 16  # first bytes of a SHA-256, enough to tell any two contents apart
+# `place` numbers the rows and the failures of all shards, in the order of the names of the shards.
 _PLACE = [pa.field("shard", pa.int32()), pa.field("place", pa.int64())]
 # An image's last row counts. A content's vectors are taken from its first row that has some. An image whose content has
 # no vectors in any shard must be embedded again.

@@ -12,7 +12,7 @@ _READERS = 16  # items that are read at the same time
 
 
 def read_in_threads(read: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """Call a function with every item, in threads a few items ahead of the caller, and yield the results in order."""
+    """Call a function with every item, in threads up to 16 items ahead, and yield the results in order."""
     waiting: deque[Future[Out]] = deque()
     with ThreadPoolExecutor(_READERS) as readers:
         for item in items:

@@ -63,7 +63,7 @@ def contents_of(table: pa.Table) -> Iterator[EmbeddedContent]:
 
 
 def content_rows(table: pa.Table, rows: NDArray[np.int64]) -> ContentRows:
-    """Return the content of some rows, by their places. All rows of the table have vectors."""
+    """Return the content of some rows, by their positions. All rows of the table have vectors."""
     vectors = {name: _matrix(table[name])[rows] for name in VECTORS if name in table.column_names}
     return ContentRows(with_facts(table).select(list(_FACTS)).take(rows), vectors)
 

@@ -53,14 +53,14 @@ class ShardStats:
     shard: str
     images: int  # rows in vectors.parquet
     embedded: int  # rows that were computed, not copies
-    failed: int
+    failed: int  # images that failed; each is a row of failures.jsonl
     bytes_read: int
     seconds: dict[str, float] = field(default_factory=dict)  # by stage, summed over threads
     retries: int = 0  # requests to storages that were retried
     incomplete: int = 0  # rows of files whose end is missing
     memory: int = 0  # bytes, the worker's peak so far
     second: "ShardStats | None" = None  # of a second encoder that embedded the same images
-    alone: tuple[SourceImage, ...] = ()  # images that each of two encoders must try alone
+    alone: tuple[SourceImage, ...] = ()  # images of a shard that two encoders gave up; each of them tries alone
 
 
 @dataclass(frozen=True, slots=True)

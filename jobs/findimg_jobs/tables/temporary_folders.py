@@ -1,5 +1,7 @@
 """Temporary folders that the next run on this machine deletes if their process was killed.
 
+`disk_tables.py` has its files in one. A version is built in another.
+
 A process holds a lock on a file in each of its folders. The system drops the lock when the process ends, however it
 ends.
 """
