@@ -129,7 +129,9 @@ def _jobs(
 ) -> list[EmbedJob]:
     """Return what a run without text reading would embed."""
     return list(
-        run._embed_jobs(run._PlannedRun(session, settings, IndexOptions(), [encoder], None, listing.roots, planned))
+        run._select_new_images(
+            run._PlannedRun(session, settings, IndexOptions(), [encoder], None, listing.roots, planned)
+        )
     )
 
 
