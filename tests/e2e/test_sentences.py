@@ -83,7 +83,7 @@ def test_bot_answers_follow_a_new_version_without_loading_the_tower_again(place:
         assert searcher is not before
         assert searcher._sources.sentences
         assert before._sources.sentences
-        assert searcher._sources.sentences._vector_of is before._sources.sentences._vector_of
+        assert searcher._sources.sentences.text_tower is before._sources.sentences.text_tower
     served.close()
 
 

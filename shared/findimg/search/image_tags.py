@@ -35,7 +35,7 @@ class ImageTags:
             tags = self._tagger.tags(joint, classes, probabilities, k)
         trained = self._sources.trained.tags(visual) if self._sources.trained else {}
         taught = self._sources.taught.tags(features.visual)
-        if self._sources.trained is None and not taught:
+        if not trained and not taught:
             return tags
         scores = {tag.word: tag.score for tag in tags}
         for word, relevance in (*trained.items(), *taught.items()):

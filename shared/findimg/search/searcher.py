@@ -63,7 +63,7 @@ class Searcher:
         self.catalog = files.catalog
         self._filtered = filtered
         self._pages = pages
-        self._word_search = WordSearch(files, sources, filtered, pages, text_vectors)
+        self._word_search = WordSearch(files, sources, filtered, pages)
         self._image_search = ImageSearch(files, filtered, pages)
         self._image_tags = ImageTags(files, sources)
 

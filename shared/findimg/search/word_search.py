@@ -28,7 +28,6 @@ from findimg.search.filtered_images import FilteredImages
 from findimg.search.query import Query
 from findimg.search.ranking import Ranking
 from findimg.search.search_files import SearchFiles
-from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.terms.corrections import SpellingChecker
 from findimg.search.terms.expansion import GUESS_CEILING
 from findimg.search.terms.preparation import TermPreparation
@@ -56,7 +55,6 @@ class WordSearch:
         sources: EvidenceSources,
         filtered: FilteredImages,
         pages: Pages,
-        text_vectors: TextVectors | None,
     ):
         """Use a version.
 
@@ -65,7 +63,6 @@ class WordSearch:
             sources: its sources of evidence.
             filtered: finds the images that match filters.
             pages: makes the pages of answers.
-            text_vectors: the vectors of texts by the version's encoder. Unused without sentences as evidence.
         """
         self._sources = sources
         self._filtered = filtered
@@ -75,7 +72,7 @@ class WordSearch:
         self._evidence = EvidenceFinder(files, sources, self._visual)
         self._ranking = Ranking(JointCosines(files.for_words.joint), files.for_words.visual)
         self._spelling = SpellingChecker(files.lexicon, files.words, sources.labels, sources.text.knows)
-        tower = text_vectors if sources.sentences else None
+        tower = sources.sentences.text_tower if sources.sentences else None
         preparation = TermPreparation(files.lexicon, sources.labels, sources.text.knows, self._spelling, tower)
         self._prepare = lru_cache(_QUERIES)(preparation.prepare)
 

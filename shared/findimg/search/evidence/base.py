@@ -15,14 +15,20 @@ class VisualEvidence(Protocol):
 
     - Write one module in this folder. `trained.py` is short.
     - Give it a field of `EvidenceSources` (`sources.py`), construct it in `open_sources`, and put it into the order of
-      `EvidenceSources.visual`. If it knows words that neither the lexicon nor the word vectors know, add them to
-      `labels`.
+      `EvidenceSources.visual`, before the last source, which knows every term. If it knows words that neither the
+      lexicon nor the word vectors know, add them to `labels`.
     - If it has files in a version, open them in `search/search_files.py`.
     - If it can tag, ask it in `search/image_tags.py`.
 
-    Taught names and text are no sources of this kind. How much they count depends on what the images show, so
-    `VisualGroups` adds taught names, and `EvidenceFinder` adds text.
+    Taught names and text are evidence, but not of this interface. How much they count depends on what the images show,
+    so `VisualGroups` adds taught names, and `EvidenceFinder` adds text.
+
+    Attributes:
+        is_certain: whether a term that the source knows has the meaning that the source gives it. Otherwise query
+            expansion decides whether the term names something or is a guess, which lowers the relevance.
     """
+
+    is_certain: bool
 
     def knows(self, term: ExpandedTerm) -> bool:
         """Return whether this source can judge the term."""
@@ -31,7 +37,8 @@ class VisualEvidence(Protocol):
         """Return the relevance of every image for a term that the source knows.
 
         Returns:
-            float32[images], at least 0. Values of 1 and more mean certainty.
+            float32[images], at least 0. Values of 1 and more mean certainty. The term counts as shown if the best image
+            exceeds the noise floor of the version.
         """
 
     def relevance_in_regions(self, term: ExpandedTerm) -> NDArray[np.float32] | None:

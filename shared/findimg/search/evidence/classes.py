@@ -37,6 +37,8 @@ REGION_WEIGHT = np.float32(0.3)
 class ClassEvidence:
     """Knows every term, because an expanded term always has class weights."""
 
+    is_certain = False
+
     def __init__(self, postings: SegmentedPostings | None, images: int, regions: SegmentedPostings | None = None):
         """Use a version's posting lists.
 

@@ -28,7 +28,6 @@ nouns for invisible things, 0.07 and 0.11 do. With _CHANCE at 0.5 it would be 0.
 images with at least NOISE_RELEVANCE, 0.72 and 0.84 have the label. Without the bias it would be 0.62 and 0.82.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -40,6 +39,7 @@ from numpy.typing import NDArray
 
 from findimg.index.segmented import SegmentedMatrix
 from findimg.search.class_tags import Tag
+from findimg.search.sentences.text_vectors import TextVectors
 from findimg.search.sentences.vocabulary import BackgroundVocabulary
 from findimg.search.terms.expansion import ExpandedTerm
 from findimg.vectors import normalised
@@ -86,17 +86,19 @@ class _Calibration:
 class SentenceEvidence:
     """Knows every text. Several threads may use it at the same time."""
 
-    def __init__(self, visual: SegmentedMatrix, vocabulary: BackgroundVocabulary, vector_of: Callable[[str], Floats]):
+    is_certain = False
+
+    def __init__(self, visual: SegmentedMatrix, vocabulary: BackgroundVocabulary, text_tower: TextVectors):
         """Use a version's visual embeddings. They are calibrated when the first text comes.
 
         Args:
             visual: float16[images, dim].
             vocabulary: of the encoder.
-            vector_of: returns the vector of a text, float32[dim] of length 1.
+            text_tower: returns the vector of a text, float32[dim] of length 1.
         """
         self._visual = visual
         self._vocabulary = vocabulary
-        self._vector_of = vector_of
+        self.text_tower = text_tower
         self._relevances: LRUCache[object, Floats] = LRUCache(_KEPT)
         self._lock = Lock()
         self._calibrating = Lock()
@@ -108,7 +110,7 @@ class SentenceEvidence:
     @cachedmethod(attrgetter("_relevances"), key=lambda _, term: term.term, lock=attrgetter("_lock"))
     def relevance(self, term: ExpandedTerm) -> Floats:
         """See `VisualEvidence.relevance`. The result must not be changed."""
-        found = self._relevance(self._vector_of(term.term))
+        found = self._relevance(self.text_tower(term.term))
         found.flags.writeable = False
         return found
 

@@ -1,6 +1,6 @@
 """The sources of evidence of a version."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from findimg.heads.trained_head import TrainedHead
@@ -38,9 +38,9 @@ class EvidenceSources:
         return self.has_joint or self.sentences is not None
 
     @property
-    def labels(self) -> Mapping[str, int]:
-        """Return the words and phrases in lower case that only a visual source knows: labels of a trained head."""
-        return self.trained.labels if self.trained else {}
+    def labels(self) -> Container[str]:
+        """Return the words and phrases that a source knows by itself, in lower case and singular."""
+        return self.trained.labels if self.trained else ()
 
 
 def open_sources(files: SearchFiles, kinds: Collection[TextKind], text_vectors: TextVectors | None) -> EvidenceSources:

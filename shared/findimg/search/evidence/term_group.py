@@ -37,22 +37,23 @@ class TermGroup:
     expanded: tuple[ExpandedTerm, ...]  # one for each alternative
     relevance: NDArray[np.float32]  # float32[images], the best of the alternatives
     weight: float  # negative for an unwanted term
-    ceiling: float
+    ceiling: float  # highest relevance, 1 if the term names something, less if it is a guess
     shown: bool  # whether any image shows the term
     class_share: float = 1.0  # how much classes count beside the examples of a taught name
     text_relevance: NDArray[np.float32] | None = None  # float32[images], None if no text has the term
-    by_text: bool = False  # text decides which images have the term. Images with the same words need not look alike.
+    # Text decides which images have the term. These need not look alike, so reranking must not lower their scores.
+    by_text: bool = False
     required: bool = False  # an image without the term is no hit
     guess: "TermGroup | None" = None  # the group by images alone, if that is only a guess
 
     @property
     def is_only_text(self) -> bool:
         """Whether nothing but text says which images have the term."""
-        return not self.expanded
+        return self.by_text and not self.expanded
 
     @property
     def only_orders(self) -> bool:
-        """Whether the term is a guess for which images of other things were found: of the sea for `beach`.
+        """Whether the term is a guess that is expanded to things of another kind: `beach` to sea shores and rafts.
 
         Such a guess must not select images, and only orders those of the named terms. See `ExpandedTerm.one_kind`.
         """
@@ -107,7 +108,7 @@ def _is_stray(group: TermGroup, fits: NDArray[np.bool_]) -> bool:
 def within_text(groups: Sequence[TermGroup], within: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """Return the images that may be hits.
 
-    These have every required term and no unwanted quoted term. If text alone decides, they have at least one term.
+    These have every required term and no unwanted quoted term. If text decides about all terms, they have at least one.
     """
     wanted = [group for group in groups if group.weight > 0]
     chosen = [(group.relevance > 0) == (group.weight > 0) for group in groups if group.required]

@@ -13,6 +13,8 @@ from findimg.text.lexicon import Lexicon
 class TrainedEvidence:
     """Knows the labels of a trained head, in singular and plural."""
 
+    is_certain = True
+
     def __init__(self, head: TrainedHead, relevance: SegmentedRelevance, lexicon: Lexicon):
         """Use a head's labels.
 

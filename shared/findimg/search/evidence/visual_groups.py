@@ -1,4 +1,4 @@
-"""How well images show a term, by the sources of visual evidence and taught names. Step 1 of `finder.py`."""
+"""How well images show a term, by the sources of visual evidence and taught names. `finder.py` adds text."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +12,9 @@ from findimg.search.evidence.base import VisualEvidence
 from findimg.search.evidence.sentences import NOISE_RELEVANCE
 from findimg.search.evidence.sources import EvidenceSources
 from findimg.search.evidence.taught import (
+    PSEUDO_CERTAIN,
     PSEUDO_GUESSED,
     PSEUDO_NAMED,
-    PSEUDO_TRAINED,
     PSEUDO_WRITTEN,
     SHOWN,
 )
@@ -43,7 +43,7 @@ class VisualGroups:
         self._lexicon = files.lexicon
         self.noise = NOISE_RELEVANCE if sources.sentences else files.for_words.manifest.noise_floor
         self._text, self._taught = sources.text, sources.taught
-        self._trained, self._sentences = sources.trained, sources.sentences
+        self._has_sentences = sources.sentences is not None
         self._expand = lru_cache(_TERMS)(partial(expand, lexicon=files.lexicon, words=files.words))
         self._expand_known = lru_cache(_TERMS)(self._expand_or_take_as_name)
 
@@ -71,14 +71,12 @@ class VisualGroups:
         Raises:
             QueryError: no source knows it.
         """
-        if self._sentences:
+        if self._has_sentences:
             name = self._lexicon.singular(text) or text.lower()
             return _unexpanded(name if name in self._sources.labels else text)
         is_known = text.lower() in self._sources.labels or self._taught.state.find(text) is not None
         expanded = self._expand_known(text) if is_known else self._expand(text)
-        if self._trained and self._trained.knows(expanded):
-            return replace(expanded, certainty=1, ceiling=1)
-        return expanded
+        return replace(expanded, certainty=1, ceiling=1) if self._source(expanded).is_certain else expanded
 
     def with_regions(self, group: TermGroup) -> TermGroup:
         """Return a group with a relevance that also counts regions, if it is wanted and its terms name classes."""
@@ -116,7 +114,7 @@ class VisualGroups:
         shown, shares = False, []
         text: NDArray[np.float32] | None = None
         for each, name, typed in zip(expanded, names, term.texts, strict=True):
-            known = name is None or each.classes.any() or (self._trained is not None and self._trained.knows(each))
+            known = name is None or each.classes.any() or self._source(each).is_certain
             found = self._source(each).relevance(each) if known else None
             if found is not None:
                 peak = float(found.max(initial=0))
@@ -142,8 +140,8 @@ class VisualGroups:
 
     def _pseudo_examples(self, term: ExpandedTerm) -> float:
         """Return the number of examples that other evidence for a term counts as."""
-        if self._trained is not None and self._trained.knows(term):
-            return PSEUDO_TRAINED
+        if self._source(term).is_certain:
+            return PSEUDO_CERTAIN
         return PSEUDO_NAMED if term.ceiling == 1 else PSEUDO_GUESSED
 
     def _source(self, term: ExpandedTerm) -> VisualEvidence:

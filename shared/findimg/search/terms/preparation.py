@@ -25,14 +25,14 @@ class TermPreparation:
     labels: Container[str]  # words and phrases in lower case that sources of evidence know
     is_written: Callable[[str], bool]  # whether the text of any image has a word
     spelling: SpellingChecker
-    text_vectors: TextVectors | None  # the text tower if words are searched with it. It takes terms as one sentence.
+    text_tower: TextVectors | None  # if words are searched with it: then words that stand alone are one sentence
 
     def prepare(self, terms: tuple[Term, ...], state: TaughtState) -> tuple[tuple[Term, ...], str]:
         """Return a query's terms, translated, correctly spelt and joined, and a note about what was changed."""
         labels = NamesToKeep(self.labels, state.lookup) if state.names else self.labels
         asked = join_taught(terms, state.lookup) if state.names else terms
         asked = self._join_unspaced_text(asked)
-        if self.text_vectors and self.text_vectors.encoder.multilingual:
+        if self.text_tower and self.text_tower.encoder.multilingual:
             return tuple(sentences(asked)), ""
         translated = translate_terms(asked, self.lexicon, labels, self.is_written)
         correct, corrections = self.spelling.correct(translated)
@@ -42,7 +42,7 @@ class TermPreparation:
         for term in translated:
             if meant := self.spelling.misread(term):
                 notes.append(f"{term.typed!r} is understood as {term.text!r}.{did_you_mean([meant])}")
-        if self.text_vectors:
+        if self.text_tower:
             return tuple(sentences(correct)), " ".join(notes)
         joined = join_terms(correct, self.lexicon, labels)
         wanted = without_fillers(joined, state.lookup) if state.names else joined
