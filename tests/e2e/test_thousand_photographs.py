@@ -185,7 +185,7 @@ def test_every_photograph_on_s3_is_found_once(s3: str, cache: Path) -> None:
         return None
 
     shared_client().meta.events.register("before-send.s3", deny)
-    skipped = SKIPPED | {"archived in the storage": 2}
+    skipped = SKIPPED | {"archived in S3": 2}
     check(index(settings, [s3]), library, expected, failed, skipped)
     assert requests["GET"] == 3  # one for each denied object, none for an archived one
     second = index(settings, [s3])

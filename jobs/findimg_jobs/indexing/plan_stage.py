@@ -133,7 +133,7 @@ def _images_of_version(
     if len(listing.archived):
         archived = committed.select_embedded(listing.archived)
         if len(archived) < len(listing.archived):
-            skipped["archived in the storage"] += len(listing.archived) - len(archived)
+            skipped["archived in S3"] += len(listing.archived) - len(archived)
         images = archived.updated(images)
     if listing.unreadable:
         images = before.below(listing.unreadable).updated(images)

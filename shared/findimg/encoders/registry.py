@@ -1,9 +1,10 @@
 """The image encoders by name. Importing this module imports no encoder and no TensorFlow.
 
 To add an encoder of images, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated
-with `register_encoder`. `vgg16_gap.py` is a short example. An image–text model is a subclass of
+with `register_encoder`. `efficientnet_lite.py` shows all that it may have. An image–text model is a subclass of
 `RegisteredImageTextEncoder`, as in `onnx_clip.py`. For weights that findimg can download, the module registers an
-`Artefact` with `register_artefact`. No other module needs to know the encoder. Only the default encoder is named
+`Artefact` of the encoder's name with `register_artefact`. All modules of this folder are imported to find the encoders,
+so import an optional package inside the function that needs it. No other module needs to know the encoder. Only the default encoder is named
 elsewhere: in `findimg_jobs.build_config.build_context` and in the help of the settings. The settings call an encoder a
 backbone.
 

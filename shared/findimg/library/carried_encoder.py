@@ -58,7 +58,7 @@ def model_files(manifest: Manifest) -> dict[str, FileEntry]:
 
 
 def used_parts(manifest: Manifest) -> tuple[Manifest, ...]:
-    """Return the features that searches use: those that find images by image, then others that find them by words."""
+    """Return the manifests of the encoders that searches use: by image, then by words if that is another one."""
     return (manifest, manifest.for_words)[: 1 + manifest.words_by_second]
 
 

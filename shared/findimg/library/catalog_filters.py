@@ -1,8 +1,14 @@
 """Filters as conditions on the catalog: an image's folder, file name, date and format.
 
-To add a filter, add its fields to `Filters` and its condition to `sql_condition`. `findimg.search.query.filters` reads
-filters from a query, so it needs the name of the filter and what it means. The columns of the catalog are the facts
-that `findimg.images.facts` declares. A column that a later release added is NULL for images that were indexed before.
+To add a filter:
+
+- Add its fields to `Filters`, and its condition to `sql_condition`. Parameters are strings, which SQLite converts for
+  numeric columns.
+- Add its name to `FIELDS` of `findimg.search.query.filters`, what it means to `_with_filter`, and to `_REPEATABLE` if a
+  query may have it several times.
+
+The columns of the catalog are those of `findimg.library.catalog` and the facts that `findimg.images.facts` declares. A
+fact that a later release added is NULL for images that were indexed before, so its condition needs `coalesce`.
 """
 
 import re

@@ -39,12 +39,12 @@ class Version:
 
     @property
     def parts(self) -> "tuple[Version, ...]":
-        """Return the features of each encoder as a version of its own."""
+        """Return one version for each encoder, which has only this encoder's files."""
         return tuple(Version(part, self.root) for part in self.manifest.parts)
 
     @property
     def for_words(self) -> "Version":
-        """Return the features that find images by words."""
+        """Return the version with the files of the encoder that finds images by words."""
         return Version(self.manifest.for_words, self.root)
 
 

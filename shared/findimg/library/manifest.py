@@ -157,14 +157,14 @@ class Manifest(_Facts):
 
     @property
     def parts(self) -> "tuple[Manifest, ...]":
-        """Return the features of each encoder as a version of its own: the first encoder's, then the second's."""
+        """Return one manifest for each encoder, with only this encoder's files: the first, then the second."""
         if self.second is None:
             return (self,)
         return self.model_copy(update={"second": None, "words_by_second": False}), self.second
 
     @property
     def for_words(self) -> "Manifest":
-        """Return the features that find images by words."""
+        """Return the manifest of the encoder that finds images by words."""
         return self.second if self.second and self.words_by_second else self
 
     def to_json(self) -> bytes:

@@ -57,7 +57,7 @@ def embed_image(image: Image, manifest: Manifest, encoders: Sequence[ImageEncode
 
 
 def fits(features: ImageFeatures, manifest: Manifest, to_words: bool = False) -> bool:
-    """Return whether a version's encoders made some features, which a bot may have stored long ago.
+    """Return whether a version's encoders made some features. A bot keeps those of uploaded images for days.
 
     Args:
         features: of an image.

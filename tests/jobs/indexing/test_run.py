@@ -609,7 +609,7 @@ def test_archived_image_is_kept_if_it_was_embedded_before(s3: str, pictures: Pat
         client.put_object(Bucket=bucket, Key=f"photos/{number}.png", Body=body, StorageClass="GLACIER")
     report = run(f"{s3}/library", f"{s3}/photos")
     assert counts(report) == (3, 0, 3, 0, 0)
-    assert report.skipped == {"archived in the storage": 1}
+    assert report.skipped == {"archived in S3": 1}
     assert indexed(f"{s3}/library", cache) == {"0.png", "1.png", "2.png"}
 
 

@@ -1,7 +1,9 @@
 """Interfaces of vector indexes, and the registry of index types.
 
 To add an index type, write one module in this folder. It holds an `IndexType` and calls `register_index_type`. The type
-says itself for how many vectors it is tried (`min_components`).
+says itself for how many vectors it is tried (`min_components`). `findimg_jobs.segments.vector_indexes` builds and
+calibrates the types, and keeps the cheapest one that reaches RECALL_GOAL. All modules of this folder are imported to
+find the types, so import an optional package inside the function that needs it.
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ class VectorIndex(Protocol):
     """Nearest-neighbour search over the vectors of one index."""
 
     dim: int
-    is_exact: bool  # whether results for a smaller `k` are always the first ones for a larger `k`
+    is_exact: bool  # whether every vector is compared, so that no search misses a near one
 
     def search(
         self, query: NDArray[np.float32], k: int, without: NDArray[np.int64] | None = None

@@ -75,6 +75,7 @@ class Scanner:
             end += 1
         value, self._at = re.sub(r"\\(?=\s)", "", self._text[self._at : end]), end
         value = _SENTENCE_END.sub("", value).replace('"', "")
+        # A full stop ends the sentence, but it may belong to the name of a folder or a file.
         if name not in ("in", "name") and not value.endswith(".."):
             value = value.rstrip(".")
         return value if any(bracket in value for bracket in "([{") else value.rstrip(",;!?)]}")
