@@ -4,9 +4,10 @@ To add an encoder of images, write one module in this folder. It holds a subclas
 with `register_encoder`. `efficientnet_lite.py` shows all that it may have. An image–text model is a subclass of
 `RegisteredImageTextEncoder`, as in `onnx_clip.py`. For weights that findimg can download, the module registers an
 `Artefact` of the encoder's name with `register_artefact`. All modules of this folder are imported to find the encoders,
-so import an optional package inside the function that needs it. No other module needs to know the encoder. Only the default encoder is named
-elsewhere: in `findimg_jobs.build_config.build_context` and in the help of the settings. The settings call an encoder a
-backbone.
+so import an optional package inside the function that needs it.
+
+No other module needs to know the encoder. Only the default encoder is named elsewhere: in
+`findimg_jobs.build_config.build_context` and in the help of the settings. The settings call an encoder a backbone.
 
 An encoder should have portable files, which a version carries to its readers. Without them, a reader that searches with
 an image from outside needs the encoder's weights and its runtime, and raises ModelError if it lacks them. Words and
