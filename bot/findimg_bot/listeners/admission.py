@@ -1,6 +1,7 @@
 """Middleware before all listeners: it passes on only requests that are genuine, not repeated and allowed.
 
-`admission_rules.py` decides who may ask, and where. Then `listeners/__init__.py` has Bolt find the listener.
+`admission_rules.py` decides who may ask, and where. Then Bolt calls the listener that the `__init__.py` of its folder
+registered, such as `listeners/commands/`.
 """
 
 import asyncio
@@ -82,7 +83,8 @@ class Admission(AsyncMiddleware):
     async def _record_if_new(self, body: SlackObject, context: AsyncBoltContext) -> bool:
         """Record a request until it is answered, and return whether it is new.
 
-        Events about pictures are not recorded. If one is lost, the comparison with Slack finds the change.
+        Of events about pictures only the id is kept, to recognise repeats. If such an event is lost, the comparison
+        with Slack finds the change.
         """
         if is_about_pictures(body):
             event = body.get("event_id")

@@ -1,6 +1,7 @@
 """Reads what the person who asks may see of the live version: results pages, tags, texts and links.
 
-For each read, `served_library.py` lends findimg's `Searcher`. `question_results.py` asks it for the results.
+For each read, `findimg_bot/served_library.py` lends findimg's `Searcher`, and `findimg_bot/question_results.py` asks it
+for the results.
 """
 
 import asyncio

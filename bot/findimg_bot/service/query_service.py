@@ -1,7 +1,7 @@
 """Answers questions with messages in Slack: results pages, one shared image, previews, tags, words, copies and text.
 
 The way of a question: `library_reader.py` finds the results, `thumbnail_sender.py` gets their thumbnails,
-`slack/blocks/` builds the message from both, and a `Reply` sends it.
+`slack/blocks/` builds the message from both, and a `Reply` (`slack/replies.py`) sends it.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from findimg_bot.slack.blocks.results.results_page import HitThumbnails
 from findimg_bot.slack.pictures.thumbnails import Thumbnails
 from findimg_bot.slack.replies import RefusedError
 
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # with thumbnails. One more follows without them.
 _log = logging.getLogger(__name__)
 
 

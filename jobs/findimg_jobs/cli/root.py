@@ -1,6 +1,7 @@
 """The root of the `findimg-jobs` command: its sub-commands, its version and its exit codes.
 
-A new command is a function in `cli/commands/` and its name in `_COMMANDS`.
+A new command is a function in `cli/commands/` and its name in `_COMMANDS`; see the docstring there. Only `teach`, whose
+options may be repeated, and groups of sub-commands are registered apart.
 """
 
 import atexit

@@ -101,7 +101,7 @@ class CommittedImages:
         return ImageTable.select(query, images=images, keys=self.keys)
 
     def to_embed(self, images: ImageTable, retry_failed: bool = False) -> ImageTable:
-        """Return the new images: those whose URI and etag no committed row has.
+        """Return the new images: those whose URI and etag no committed row with an embedding has.
 
         An image that failed is new if its failure is transient, or with `retry_failed`.
 

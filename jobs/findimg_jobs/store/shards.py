@@ -1,6 +1,7 @@
 """The embedding store: shards of embedded images.
 
-A shard is committed when its stats.json is written. It is never changed afterwards.
+A shard is committed when its stats.json is written. Runs never change it afterwards. Only `read-captions` writes it
+again, with facts that it lacked.
 """
 
 import hashlib

@@ -1,13 +1,15 @@
 """The image encoders by name. Importing this module imports no encoder and no TensorFlow.
 
-To add an encoder of images, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated
-with `register_encoder`. `efficientnet_lite.py` shows all that it may have. An image–text model is a subclass of
-`RegisteredImageTextEncoder`, as in `onnx_clip.py`. For weights that findimg can download, the module registers an
-`Artefact` of the encoder's name with `register_artefact`. All modules of this folder are imported to find the encoders,
-so import an optional package inside the function that needs it.
+To add an encoder of images, write one module in this folder. It holds a subclass of `RegisteredEncoder`, decorated with
+`register_encoder`. `vgg16.py` is an example. An image–text model is a subclass of `RegisteredImageTextEncoder`, as in
+`onnx_clip.py`. If findimg can get the weights, the class attribute `artefact` is an `Artefact` of the encoder's name,
+registered with `register_artefact`. Otherwise `weights_help` says how a person gets them. All modules of this folder
+are imported to find the encoders, so import an optional package inside the function that needs it, and give it an extra
+in `pyproject.toml`.
 
 No other module needs to know the encoder. Only the default encoder is named elsewhere: in
-`findimg_jobs.build_config.build_context` and in the help of the settings. The settings call an encoder a backbone.
+`findimg_jobs.build_config.build_context`, in `findimg_jobs.training.quantize`, which makes its int8 form, and in the
+help of the settings. The settings call an encoder a backbone.
 
 An encoder should have portable files, which a version carries to its readers. Without them, a reader that searches with
 an image from outside needs the encoder's weights and its runtime, and raises ModelError if it lacks them. Words and
@@ -41,6 +43,8 @@ class RegisteredEncoder(ABC):
     """Base class of the encoders of images: an `ImageEncoder`, and what the registry needs to open it.
 
     Attributes:
+        name, dim, classes: see `ImageEncoder`.
+        fingerprint: of an opened encoder, which `open` and `open_portable` set.
         preprocessing: part of the fingerprint. Raise it by one when `preprocess` changes.
         near_duplicates: the cosine of visual features from which on two images are near-duplicates. Libraries of
             image–text models measure their own.

@@ -2,13 +2,13 @@
 
 To add a filter:
 
-- Add its fields to `Filters`, and its condition to `sql_condition`. Parameters are strings, which SQLite converts for
-  numeric columns.
-- Add its name to `FIELDS` of `findimg.search.query.filters`, what it means to `_with_filter`, and to `_REPEATABLE` if a
-  query may have it several times.
+- Add its fields to `Filters`, and its condition to `sql_condition`. Parameters are strings. Compare a number with
+  `CAST(? AS INTEGER)`, because SQLite only converts strings beside a bare column.
+- Add its name to `FIELDS` of `findimg.search.query.filters`, and follow the comment there.
 
 The columns of the catalog are those of `findimg.library.catalog` and the facts that `findimg.images.facts` declares. A
-fact that a later release added is NULL for images that were indexed before, so its condition needs `coalesce`.
+fact that a later release added is NULL for images that were indexed before. The docstring of `ImageFacts` says what the
+condition then means.
 """
 
 import re
@@ -22,7 +22,7 @@ from findimg.text.typed.normalise import plain_characters
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that must all hold. An empty one always holds.
+    """Conditions that must all hold. An empty one always holds. They are hashable, because matches are cached.
 
     Folders and names are parts of the text that they are compared with, in the form that `fold` gives. A folder is
     compared with the path of an image's folder, which begins and ends with a slash: `cup` is in `/photos/World Cup/`,

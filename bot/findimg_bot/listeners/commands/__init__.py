@@ -1,12 +1,14 @@
 """Slash commands.
 
-A new command also needs:
+A new command is a module here with `async def name(args: AsyncArgs)`, and its line in `register`. It calls
+`acknowledge_or_help` first, and answers within `services.handling_request`; `similar.py` is short. It also needs:
 
 - its entry under `slash_commands` in `slack/manifest.json`, which declares it to Slack
 - its text in `HELP` of `slack/blocks/guidance.py`, which `help_message` and the Home tab show
 - a method of `service/query_service.py`, and a message in `slack/blocks/`, for a new kind of answer
 - its row in the table of README.md
-- its name in `TERMINAL_COMMANDS` of `questions.py`, only if `findimg-bot ask` takes it, too
+- only if `findimg-bot ask` takes it, too: its name in `TERMINAL_COMMANDS` and `Question.command` of `questions.py`, its
+  results in `find_results` of `question_results.py`, and the help of `ask` in `cli.py`
 
 A command that shows images needs no new kind of question. It calls `QueryService.search` with a query in the language
 of `/findimg`, such as `Question("/findimg", "cat sort:date")`. The other pages and the buttons then work.

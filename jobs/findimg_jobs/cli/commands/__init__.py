@@ -1,7 +1,9 @@
 """The commands of `findimg-jobs`, a module for each subject. `cli/root.py` gives them their names.
 
-To add a command, write a function with `takes_settings` in a module here, and add its name to `_COMMANDS` in
-`cli/root.py`. The first line of its docstring is its help. Commands that are not in a module of their own name:
+To add a command, write a function in a module here, with `takes_settings` if it has settings, and add its name to
+`_COMMANDS` in `cli/root.py`. Its docstring is its help, and the first line also describes it in the list of commands.
+For a group of sub-commands write a Typer app, as in `encoders.py`, and add it with `add_typer`. Commands that are not
+in a module of their own name:
 
 | command | module |
 |---|---|

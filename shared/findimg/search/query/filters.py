@@ -11,8 +11,11 @@ from findimg.search.query.pieces import Piece
 from findimg.text.typed.dates import read_range
 
 TEXT_FILTERS: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
-# The name of each filter, which is written before a colon, with an example. `_with_filter` reads the value. Those of
-# TEXT_FILTERS become terms in the scanner. Conditions on the catalog are in `library/catalog_filters.py`.
+# The name of each filter, which is written before a colon, with an example. Those of TEXT_FILTERS become terms in the
+# scanner. To add a filter, name it here, read its value in a case of `_with_filter`, and add it to `_REPEATABLE` if a
+# query may have it several times. If its value must stay as it was typed, add it to `KEPT_AS_TYPED` of
+# `text/typed/normalise.py`. Describe it in the docstring of `parse`, in README.md and in `HELP` of the bot's
+# `slack/blocks/guidance.py`. Its condition on the catalog belongs into `library/catalog_filters.py`.
 FIELDS = {
     "in": "in:2024/party",
     "name": "name:beach",
@@ -87,7 +90,7 @@ def read_filters(pieces: Iterable[Piece], today: date | None) -> QueryFilters:
 
 
 def _with_filter(found: QueryFilters, piece: Piece, value: str, today: date | None) -> QueryFilters:
-    """Return filters with one more. A new field needs a case here, because the last case reads dates."""
+    """Return filters with one more."""
     filters = found.filters
     match piece.field:
         case "in":
@@ -109,8 +112,10 @@ def _with_filter(found: QueryFilters, piece: Piece, value: str, today: date | No
             if (order := " ".join(value.lower().split())) not in _ORDERS:
                 raise QueryError(f"`{piece}`: sort: takes one of {', '.join(_ORDERS)}.")
             return replace(found, order=_ORDERS[order])
-        case _:
+        case "before" | "after" | "date":
             filters = _with_dates(filters, piece, today)
+        case other:
+            raise AssertionError(f"The filter {other} has no case here.")
     return replace(found, filters=filters)
 
 

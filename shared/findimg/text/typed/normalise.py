@@ -25,9 +25,11 @@ _PLAIN = str.maketrans(
 # Between two words, where a dash is no hyphen. Between two numbers it is one: `2024—06—01`.
 _LONG_DASH = re.compile(rf"(?<![\s\d])[{_LONG_DASHES}]+(?=\S)|(?<=\d)[{_LONG_DASHES}]+(?=[^\s\d])")
 _CURLY_QUOTES = _DOUBLE_QUOTES.replace('"', "")
-# A URI must keep every character, and a folder or file may have an emoji in its name.
+# Filters with these names keep their value as it was typed. A URI must keep every character, and a folder or file may
+# have an emoji in its name.
+KEPT_AS_TYPED = ("in", "name", "like", "text", "caption")
 _VALUE = re.compile(
-    rf"""(?ix) (?<![^\W_]) (?P<field>in|name|like|text|caption)[:：]
+    rf"""(?ix) (?<![^\W_]) (?P<field>{"|".join(KEPT_AS_TYPED)})[:：]
     (?: "(?P<straight>(?:\\"|[^"])*)" | [{_CURLY_QUOTES}](?P<curly>[^{_DOUBLE_QUOTES}]*)[{_DOUBLE_QUOTES}]
       | [{_SINGLE_QUOTES}](?P<single>.*?)[{_SINGLE_QUOTES}](?!\w)
       | (?P<plain>[^\s{_DOUBLE_QUOTES}](?:\S|(?<=\\)\s)*) )"""
@@ -54,8 +56,7 @@ def normalise(text: str) -> str:
     """Return a query in plain characters, without emoji and polite words.
 
     The result is in Unicode form NFKC. Every kind of quotation mark is `"` or `'`, every dash is `-`, emoji are
-    replaced by nouns, and invisible characters are removed. The values of `like:`, `in:`,
-    `name:`, `text:` and `caption:` are not changed.
+    replaced by nouns, and invisible characters are removed. The values of the filters in KEPT_AS_TYPED are not changed.
     """
     parts: list[str] = []
     values: list[str] = []
