@@ -24,8 +24,8 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg.text.lexicon import CLASSES, open_lexicon
 from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
+from findimg_jobs.build.part_builder import BuildRequest, build_part
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version_builder import BuildRequest, build_version
 from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.engines.engine import Engine
 from findimg_jobs.segments.version_images import find_version_images
@@ -171,7 +171,7 @@ def publish_images(
         request = BuildRequest(
             run, context, find_version_images(images, known, texts), failed=0, merge_policy=merge_policy
         )
-        built = build_version(library, request, live, Path(name), engine)
+        built = build_part(library, request, live, Path(name), engine)
         assert built, "the version equals the live one"
         publish(library, built, lock, allow_shrink=True)
         seconds = time.perf_counter() - start

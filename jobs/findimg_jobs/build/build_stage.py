@@ -11,8 +11,8 @@ from pathlib import Path
 from findimg.errors import NotPublishedError
 from findimg.library.manifest import FileEntry, Manifest
 from findimg_jobs.build.join_parts import join_parts
+from findimg_jobs.build.part_builder import BuildRequest, BuiltVersion, build_part
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version_builder import BuildRequest, BuiltVersion, build_version
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.tables.temporary_folders import build_folder
 
@@ -65,7 +65,7 @@ def _build_parts(
         before = known.get(request.context.config.fingerprint)
         own = folder / str(number)
         own.mkdir()
-        if built := build_version(session.library, request, before, own, session.engine):
+        if built := build_part(session.library, request, before, own, session.engine):
             is_changed = True
             uploads |= built.uploads
             written |= built.written

@@ -7,7 +7,7 @@ from findimg.errors import NotPublishedError, ObjectMissingError
 from findimg.library.layout import CURRENT, MANIFEST_FILE, SEGMENTS, SHARED, VERSIONS, version_key
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
-from findimg_jobs.build.version_builder import BuiltVersion
+from findimg_jobs.build.part_builder import BuiltVersion
 from findimg_jobs.store.lock import Lock
 
 

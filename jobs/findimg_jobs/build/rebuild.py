@@ -11,7 +11,7 @@ from findimg.library.manifest import Manifest
 from findimg.settings import Settings
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.merge_policies import MergePolicy, choose_merges
-from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.part_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import encoders_of_live
 from findimg_jobs.segments.version_images import find_version_images_by_encoder

@@ -5,8 +5,8 @@ The way of one image in a run of `findimg-jobs index`, which `run.py` controls. 
 
 1. List the sources: `listing/sources.py`.
 2. Plan: `plan_stage.py` decides which images the next version has, and writes the plan. Before that,
-   `with_published_changes` adds to the listing what others published while it was made. The plan does not decide which
-   images must be embedded.
+   `with_published_changes` (`published_changes.py`) changes the listing as others changed the library while it was
+   made. The plan does not decide which images must be embedded.
 3. Select: `CommittedImages.to_embed` (`store/committed_images.py`) returns the images of the plan that are new: no
    committed row of the embedding store has their URI and etag, and they have not failed permanently. `run.py` calls it
    in `_select_new_images`. The report counts its time in the stage "plan".
@@ -16,7 +16,8 @@ The way of one image in a run of `findimg-jobs index`, which `run.py` controls. 
 5. Read text in pictures, if the settings say so: `text_reading/text_stage.py`.
 6. Take over what others published meanwhile: `published_changes.py`. It writes the plan again. If it changed the plan,
    the steps 3 to 5 run again, so they run up to three times.
-7. Copy small shards together: `shard_compaction_stage.py`, the stage "compact" of the report.
+7. Copy small shards together: `shard_compaction_stage.py`, the stage "compact" of the report. The text store does the
+   same in `text_store/text_compaction.py`.
 8. Build the segments of the new version, and publish it: `build/build_stage.py`, the stages "merge" and "publish".
    Before that, `run.py` measures the cosine of near-duplicates, once for a library with an image–text model.
 9. Report: `reporting/run_report.py`.
@@ -32,5 +33,6 @@ Two other sequences publish a version, so a new step may be needed there, too:
 - `publish_images` in `build/rebuild.py` embeds nothing, and has step 8 only. The commands that build a live version
   again call it, such as `merge`, `forget` and `read-captions`.
 
-`encoders use`, `encoders remove` and `rollback` build nothing. They publish a manifest of segments that exist.
+`encoders use` and `encoders remove` build nothing. They publish a manifest of segments that exist. `rollback` makes an
+earlier version the live one.
 """

@@ -17,7 +17,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.merge_policies import choose_small_merges
-from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.part_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession, write_to_live
 from findimg_jobs.encoders.choose_encoders import ChosenEncoder, check_encoder, choose_encoders, encoders_of_live
 from findimg_jobs.indexing.embed_stage import EmbedJob, embed_images, failures_by_any_encoder

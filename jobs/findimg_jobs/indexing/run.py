@@ -16,7 +16,7 @@ from findimg.settings import Settings
 from findimg.storage.base import Storage, access_to
 from findimg.terminal import counted
 from findimg_jobs.build.build_stage import build_and_publish
-from findimg_jobs.build.version_builder import BuildRequest
+from findimg_jobs.build.part_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.build_config.near_duplicate_cosine import (
     LEAST_IMAGES,

@@ -10,8 +10,8 @@ from findimg.errors import LibraryError
 from findimg.library.library import Library
 from findimg.library.manifest import Manifest
 from findimg_jobs.build.join_parts import join_parts
+from findimg_jobs.build.part_builder import BuiltVersion
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version_builder import BuiltVersion
 from findimg_jobs.store.lock import hold_lock
 
 

@@ -7,9 +7,9 @@ registered with `register_artefact`. Otherwise `weights_help` says how a person 
 are imported to find the encoders, so import an optional package inside the function that needs it, and give it an extra
 in `pyproject.toml`.
 
-No other module needs to know the encoder. Only the default encoder is named elsewhere: in
-`findimg_jobs.build_config.build_context`, in `findimg_jobs.training.quantize`, which makes its int8 form, and in the
-help of the settings. The settings call an encoder a backbone.
+No other module needs to know the encoder. Only the default encoder and its int8 form are named elsewhere: in
+`findimg_jobs.build_config.build_context`, in `findimg_jobs.training.quantize`, which makes the int8 form, in help
+texts, and in `pyproject.toml`. The settings call an encoder a backbone.
 
 An encoder should have portable files, which a version carries to its readers. Without them, a reader that searches with
 an image from outside needs the encoder's weights and its runtime, and raises ModelError if it lacks them. Words and

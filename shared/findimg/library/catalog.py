@@ -31,7 +31,7 @@ class CatalogRow:
     dated_by: DateSource | None = None  # None without a date, and in catalogs of older releases
 
 
-UNDATED = np.iinfo(np.int64).min  # time of an image without a capture time
+UNDATED = np.iinfo(np.int64).min  # time of an image without a date
 _FACTS = [column for column in FACT_COLUMNS if column.catalog_type]
 _FACT_NAMES = [column.name for column in _FACTS]
 _TIMES = [place for place, column in enumerate(_FACTS) if column.store_type.startswith("timestamp")]
@@ -136,7 +136,7 @@ class Catalog:
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
     def times(self) -> NDArray[np.int64]:
-        """Return each image's capture time in seconds, UNDATED without one, int64[images]."""
+        """Return each image's date in seconds, by `dated_by`, UNDATED without one, int64[images]."""
         times = np.full(self.images, UNDATED, np.int64)
         query = "SELECT item, unixepoch(taken) FROM images WHERE taken IS NOT NULL"
         for item, time in self._connection.execute(query):
@@ -171,7 +171,7 @@ class Catalog:
         return np.fromiter((row[0] for row in self._connection.execute(query, values)), np.int64)
 
     def undated(self) -> NDArray[np.int64]:
-        """Return the items of images without a capture time, which no date filter finds, int64[m]."""
+        """Return the items of images without a date, which no date filter finds, int64[m]."""
         query = "SELECT item FROM images WHERE taken IS NULL"
         return np.fromiter((row[0] for row in self._connection.execute(query)), np.int64)
 

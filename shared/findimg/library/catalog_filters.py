@@ -2,7 +2,8 @@
 
 To add a filter:
 
-- Add its fields to `Filters`, and its condition to `sql_condition`. Parameters are strings. Compare a number with
+- Add its fields to `Filters` (and to `dated` if it leaves out images without a date), and its condition to
+  `sql_condition`. Parameters are strings. Compare a number with
   `CAST(? AS INTEGER)`, because SQLite only converts strings beside a bare column.
 - Add its name to `FIELDS` of `findimg.search.query.filters`, and follow the comment there.
 

@@ -94,7 +94,7 @@ class VersionCatalog:
         return len(self._items_of([part.dated_by_file(filters) for part in self._parts]))
 
     def undated(self) -> int:
-        """Return the number of images without a capture time, which no date filter finds."""
+        """Return the number of images without a date, which no date filter finds."""
         return self._undated
 
     def starting_with(self, prefix: str) -> list[tuple[int, str]]:

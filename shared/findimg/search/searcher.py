@@ -94,7 +94,8 @@ class Searcher:
         Args:
             query: words, filters or both.
             k: number of hits on the page.
-            skip: number of hits on the pages before. Pages of any length add up to one ranking of MAX_HITS hits.
+            skip: number of hits on the pages before. Pages of any length add up to one ranking. With words it has at
+                most MAX_HITS images.
 
         Raises:
             QueryError: a word is unknown, or the version cannot be searched by words.

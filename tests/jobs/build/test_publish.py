@@ -8,8 +8,8 @@ from findimg.library.library import Library
 from findimg.library.manifest import FileEntry, IndexEntry, Manifest, SegmentEntry
 from findimg.storage.base import open_storage
 from findimg.storage.folder import hash_file
+from findimg_jobs.build.part_builder import BuiltVersion
 from findimg_jobs.build.publish import publish
-from findimg_jobs.build.version_builder import BuiltVersion
 from findimg_jobs.store.lock import hold_lock
 
 

@@ -39,8 +39,8 @@ from findimg.storage.s3 import S3Storage
 from findimg.text.vectors import WordVectors
 from findimg_jobs.build.build_stage import build_and_publish
 from findimg_jobs.build.merge_policies import choose_compact_merges, choose_purge_merges
+from findimg_jobs.build.part_builder import BuildRequest
 from findimg_jobs.build.rebuild import rebuild
-from findimg_jobs.build.version_builder import BuildRequest
 from findimg_jobs.build.write_session import WriteSession
 from findimg_jobs.build_config.build_context import make_build_context
 from findimg_jobs.cli.commands.versions import rollback

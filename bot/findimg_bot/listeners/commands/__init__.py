@@ -1,14 +1,16 @@
 """Slash commands.
 
 A new command is a module here with `async def name(args: AsyncArgs)`, and its line in `register`. It calls
-`acknowledge_or_help` first, and answers within `services.handling_request`; `similar.py` is short. It also needs:
+`acknowledge_or_help` before it answers, and answers within `services.handling_request`; `words.py` is short. It also
+needs:
 
 - its entry under `slash_commands` in `slack/manifest.json`, which declares it to Slack
 - its text in `HELP` of `slack/blocks/guidance.py`, which `help_message` and the Home tab show
 - a method of `service/query_service.py`, and a message in `slack/blocks/`, for a new kind of answer
 - its row in the table of README.md
-- only if `findimg-bot ask` takes it, too: its name in `TERMINAL_COMMANDS` and `Question.command` of `questions.py`, its
-  results in `find_results` of `question_results.py`, and the help of `ask` in `cli.py`
+- only if `findimg-bot ask` takes it, too: its name in `TERMINAL_COMMANDS` of `questions.py`, its results in
+  `question_results.py` (`Results`, `find_results`), its branches and help in `ask` of `cli.py`, and how its results are
+  printed in `terminal.py`
 
 A command that shows images needs no new kind of question. It calls `QueryService.search` with a query in the language
 of `/findimg`, such as `Question("/findimg", "cat sort:date")`. The other pages and the buttons then work.

@@ -36,7 +36,7 @@ class Page:
 
 
 class Pages:
-    """Reads what a hit shows: its row of the catalog, its copies, and where its text has the words of the query."""
+    """Makes hits of ranked images: without copies, and only those of the page, each with what it shows."""
 
     def __init__(self, catalog: VersionCatalog, copies: Copies, text: TextEvidence):
         """Use the files of a version."""

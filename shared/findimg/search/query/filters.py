@@ -12,10 +12,12 @@ from findimg.text.typed.dates import read_range
 
 TEXT_FILTERS: dict[str, Literal["written", "caption"]] = {"text": "written", "caption": "caption"}
 # The name of each filter, which is written before a colon, with an example. Those of TEXT_FILTERS become terms in the
-# scanner. To add a filter, name it here, read its value in a case of `_with_filter`, and add it to `_REPEATABLE` if a
-# query may have it several times. If its value must stay as it was typed, add it to `KEPT_AS_TYPED` of
-# `text/typed/normalise.py`. Describe it in the docstring of `parse`, in README.md and in `HELP` of the bot's
-# `slack/blocks/guidance.py`. Its condition on the catalog belongs into `library/catalog_filters.py`.
+# scanner. To add a filter, name it here, and read its value in a case of `_with_filter`. Add it also
+# - to `_REPEATABLE` if a query may have it several times or with a minus,
+# - to `DATES` if its value is a date, which may have several words,
+# - to `KEPT_AS_TYPED` of `text/typed/normalise.py` if its value must stay as it was typed.
+# Its condition on the catalog belongs into `library/catalog_filters.py`. Describe it in the docstring of `parse`, in
+# README.md, and in `HELP` of the bot's `slack/blocks/guidance.py`.
 FIELDS = {
     "in": "in:2024/party",
     "name": "name:beach",

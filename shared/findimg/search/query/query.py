@@ -61,7 +61,7 @@ class Term:
 class Query:
     """A parsed query.
 
-    Without terms and an image it browses: the answer is every image that matches the filters, the newest first.
+    Without terms and an image it browses: the answer is every image that matches the filters, by date.
     """
 
     text: str

@@ -1,6 +1,6 @@
 """Build one encoder's part of a version: keep segments of the live one, build new ones, and write the manifest.
 
-`build/build_stage.py` calls `build_version` for each encoder, joins the parts and publishes them.
+`build/build_stage.py` calls `build_part` for each encoder, joins the parts and publishes them.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BuildRequest:
-    """One version to build."""
+    """One encoder's part of a version to build."""
 
     run: str  # the run whose plan names the images
     context: BuildContext
@@ -69,7 +69,7 @@ class BuildRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BuiltVersion:
-    """A version that is ready to be published."""
+    """Manifest and files that are ready to be published: one encoder's part, and after `join_parts` a version."""
 
     manifest: Manifest
     uploads: dict[str, Path]  # files on this machine to upload, by key
@@ -78,22 +78,24 @@ class BuiltVersion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Segments:
-    """The segments of a new version."""
+    """The segments of a new part."""
 
     files: list[SegmentFiles]
     rows: ItemRows
     measures: LibraryMeasures
 
 
-def build_version(
+def build_part(
     library: Library, request: BuildRequest, live: Manifest | None, folder: Path, engine: Engine
 ) -> BuiltVersion | None:
-    """Build the files of a version that the library lacks. Return None if the version would equal the live one.
+    """Build the files of one encoder's part that the library lacks. Return None if it would equal the live part.
+
+    The manifest has a version name of its own. `join_parts` gives the published version another one.
 
     Args:
         library: the library. Workers write the segments that they build into it.
-        request: the version to build.
-        live: the live version's manifest, None before the first publish or if it cannot be read.
+        request: the part to build.
+        live: the live version's manifest of this encoder, None if it has none or cannot be read.
         folder: an empty folder on this machine.
         engine: builds large segments.
 
