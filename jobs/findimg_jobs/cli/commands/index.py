@@ -25,6 +25,15 @@ from findimg_jobs.listing.source_arguments import join_words, read_source_list, 
 from findimg_jobs.reporting.notifications import notify_when_done
 from findimg_jobs.reporting.run_report import RunReport
 
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
+]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class IndexArguments:
@@ -49,14 +58,8 @@ class IndexArguments:
             "together.",
         ),
     ] = None
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
-    ] = None
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
-    ] = None
+    exclude: ExcludeOption = None
+    include: IncludeOption = None
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any image cannot be read.")] = False
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Publish even if more than half of the images are gone.")

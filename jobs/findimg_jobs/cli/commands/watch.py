@@ -12,6 +12,7 @@ from findimg.command_settings import takes_settings
 from findimg.errors import FindimgError, SettingsError
 from findimg.settings import Settings
 from findimg.terminal import print_lines
+from findimg_jobs.cli.commands.index import ExcludeOption, IncludeOption
 from findimg_jobs.cli.output import JsonOption
 from findimg_jobs.indexing.run import IndexOptions
 from findimg_jobs.indexing.run import index as run_index
@@ -38,14 +39,8 @@ class WatchArguments:
             metavar="URL", help="SQS queue that receives the events of the S3 sources, and serves no other use."
         ),
     ] = None
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Skip matching files and folders, in gitignore syntax. Can be repeated."),
-    ] = None
-    include: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Index matching files although a rule skips them. Can be repeated."),
-    ] = None
+    exclude: ExcludeOption = None
+    include: IncludeOption = None
     as_json: JsonOption = False
 
 
