@@ -28,9 +28,6 @@ from pathlib import Path
 from findimg.library.library import Library
 from findimg.search.query import parse
 from findimg.search.searcher import Searcher
-from findimg.search.taught.examples import indexed_example
-from findimg.taught.events import new_action, new_example, parse_event
-from findimg.taught.state import merge
 from findimg.text.vectors import EMBEDDED, open_words
 
 def held():
