@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -243,6 +244,21 @@ def test_interrupted_run_says_that_a_rerun_continues(draw: Callable[[Path, int],
     assert process.returncode == 130
     assert "run the same command again, and it continues" in rest
     assert not (tmp_path / "library" / "LOCK").exists()
+
+
+def test_interrupt_that_arrives_in_a_destructor_is_sent_again() -> None:
+    # Python drops what a destructor raises.
+    program = (
+        "import sys, time\n"
+        "from findimg_jobs.cli.root import repeat_lost_signal\n"
+        "sys.unraisablehook = repeat_lost_signal\n"
+        "class Interrupted:\n    def __del__(self):\n        raise KeyboardInterrupt\n"
+        "Interrupted()\n"
+        "time.sleep(20)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from importlib.metadata import version
 from typing import Annotated
 
@@ -32,6 +33,7 @@ from findimg_jobs.cli.commands.training import evaluate, quantize, train
 from findimg_jobs.cli.commands.versions import rollback, verify, versions
 from findimg_jobs.cli.commands.watch import watch
 
+_REPEAT_DELAY = 0.1  # seconds, enough to leave the destructor
 _log = logging.getLogger(__name__)
 app = typer.Typer(no_args_is_help=True)
 _COMMANDS = {
@@ -97,6 +99,19 @@ def _ensure_home() -> None:
     os.environ["HOME"] = os.path.abspath(home)
 
 
+def repeat_lost_signal(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Send Ctrl-C or SIGTERM again if it arrived in a destructor, where Python drops the exception.
+
+    Args:
+        unraisable: the dropped exception, as `sys.unraisablehook` gets it.
+    """
+    lost = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(unraisable.exc_type)
+    if lost is None:
+        sys.__unraisablehook__(unraisable)
+    else:
+        threading.Timer(_REPEAT_DELAY, os.kill, (os.getpid(), lost)).start()
+
+
 def main() -> None:
     """Run the command line. Print a findimg error as one sentence, and exit with its code."""
     handler = logging.StreamHandler()
@@ -106,6 +121,7 @@ def main() -> None:
     _ensure_home()
     # A scheduler stops a run with SIGTERM. Exit normally, so that the lock is released.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    sys.unraisablehook = repeat_lost_signal
     try:
         app()
     except FindimgError as error:

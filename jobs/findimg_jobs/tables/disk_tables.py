@@ -273,6 +273,11 @@ def _translated_errors() -> Iterator[None]:
             f"Temporary files cannot be written to {tempfile.gettempdir()}: {error}. "
             "Free some space there, or name another folder with TMPDIR. Everything embedded so far is kept."
         ) from error
+    except RuntimeError as error:
+        # At Ctrl-C and at SIGTERM DuckDB raises this, and drops what the signal's handler raised.
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _delete(path: str) -> None:
