@@ -224,13 +224,18 @@ def test_report_tells_what_was_skipped_and_what_to_type_next(
     assert json.loads(done.stderr.splitlines()[0])["status"] == f"Listing the images of {pictures}."
 
 
+def heed_interrupts() -> None:
+    """Let a process be interrupted, also if these tests run in the background of a shell, which ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_run_says_that_a_rerun_continues(draw: Callable[[Path, int], None], tmp_path: Path) -> None:
     pictures = tmp_path / "many"
     pictures.mkdir()
     for seed in range(1000):
         draw(pictures / f"{seed}.png", seed)
     arguments = [COMMAND, "index", pictures, "--library", tmp_path / "library", "--engine", "local"]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
     assert process.stderr
     for line in process.stderr:
         if "Embedding" in line:
@@ -256,7 +261,10 @@ def test_interrupt_that_arrives_in_a_destructor_is_sent_again() -> None:
         "Interrupted()\n"
         "time.sleep(20)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=40, check=False)
+    arguments = [sys.executable, "-c", program]
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, timeout=40, check=False, preexec_fn=heed_interrupts
+    )
     assert done.returncode == -signal.SIGINT
     assert done.stderr.endswith("KeyboardInterrupt\n")
 
