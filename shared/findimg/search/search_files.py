@@ -86,10 +86,11 @@ def open_search_files(version: Version, words: WordVectors, hidden: NDArray[np.i
     similarity = VisualSimilarity(version, rows)
     words_version = version.for_words
     if words_version.manifest is version.manifest:
-        for_words = _open_word_files(version, rows, similarity.visual, words)
+        for_words = _open_word_files(version, rows, words, similarity.visual, similarity.postings)
     else:
         word_rows, _ = open_items(words_version, hidden)
-        for_words = _open_word_files(words_version, word_rows, open_visual(words_version, word_rows), words)
+        visual, postings = open_visual(words_version, word_rows), open_postings(words_version, word_rows, WHOLE)
+        for_words = _open_word_files(words_version, word_rows, words, visual, postings)
     return SearchFiles(
         manifest=version.manifest.model_copy(update={"images": len(rows)}),
         catalog=VersionCatalog(version, rows),
@@ -102,14 +103,20 @@ def open_search_files(version: Version, words: WordVectors, hidden: NDArray[np.i
     )
 
 
-def _open_word_files(version: Version, rows: ItemRows, visual: SegmentedMatrix, words: WordVectors) -> WordFiles:
+def _open_word_files(
+    version: Version,
+    rows: ItemRows,
+    words: WordVectors,
+    visual: SegmentedMatrix,
+    postings: SegmentedPostings | None,
+) -> WordFiles:
     manifest = version.manifest
     head = open_version_head(version, words)
     has_vocabulary = VOCABULARY_FILE in manifest.files
     return WordFiles(
         manifest=manifest,
         head=head,
-        postings=open_postings(version, rows, WHOLE),
+        postings=postings,
         regions=open_postings(version, rows, REGIONS),
         visual=visual,
         joint=open_joint(version, rows),

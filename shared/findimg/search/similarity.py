@@ -30,7 +30,7 @@ class VisualSimilarity:
         """
         self.visual = open_visual(version, rows)
         self._index = open_visual_index(version, rows)
-        self._postings = open_postings(version, rows, WHOLE)
+        self.postings = open_postings(version, rows, WHOLE)
         self._projection = open_version_projection(version)
         self._classifier: NDArray[np.float16] | None = None
         if CLASSIFIER_FILE in version.manifest.files:
@@ -73,12 +73,12 @@ class VisualSimilarity:
             As `nearest`.
         """
         assert self._classifier is not None
-        assert self._postings is not None
+        assert self.postings is not None
         items = within
         if items is None:
             count = min(len(self.visual), k * _CANDIDATES)
             near = self._index.search(self.projected(visual), count)[0]
-            shown = self._postings.sum(named.astype(np.float32), 1)
+            shown = self.postings.sum(named.astype(np.float32), 1)
             items = np.union1d(near, np.argpartition(-shown, count - 1)[:count])
         weights = np.maximum(np.asarray(self._classifier[named], np.float32).mean(axis=0), 0)
         return items, self.visual.cosines(weights**2 * visual, items)
@@ -86,7 +86,7 @@ class VisualSimilarity:
     @property
     def knows_classes(self) -> bool:
         """Whether `nearest_in_class` can be used."""
-        return self._postings is not None and self._classifier is not None
+        return self.postings is not None and self._classifier is not None
 
     @property
     def is_projected(self) -> bool:
